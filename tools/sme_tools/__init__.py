@@ -1,0 +1,1 @@
+"""What touches hosts, and nothing else does: transports, probes, checks, redaction."""

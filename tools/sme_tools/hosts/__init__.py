@@ -1,0 +1,1 @@
+"""Hosts and the transports that reach them."""

@@ -1,0 +1,44 @@
+"""A machine to diagnose: one inventory entry, with what its groups and tags add."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LOCALHOST = "localhost"
+
+Limits = dict[str, dict[str, float]]
+"""Thresholds by check id, then by limit name: {"storage.filesystem-full": {"used_percent": 98}}."""
+
+
+class Host(BaseModel):
+    """How to reach one machine and how to judge it.
+
+    Whatever of address, port, user and identity file is None comes from ssh_config.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    transport: Literal["local", "ssh", "replay"] = "ssh"
+    address: str | None = None
+    port: int | None = Field(default=None, ge=1, le=65535)
+    user: str | None = None
+    identity_file: Path | None = None
+    snapshot: Path | None = None
+    """The recorded host to replay; set for transport `replay` only."""
+    sudo: bool = False
+    """Whether `sudo -n` may be tried where a fact needs root."""
+    groups: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    variables: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    limits: Limits = Field(default_factory=dict)
+    """Thresholds of checks, already merged: tag over group over default, host over all."""
+    disabled_checks: tuple[str, ...] = ()
+
+
+def localhost() -> Host:
+    """The machine this runs on; exists in every inventory."""
+    return Host(name=LOCALHOST, transport="local")

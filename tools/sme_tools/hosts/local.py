@@ -1,0 +1,121 @@
+"""The transport to the machine this runs on: a child process."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import IO, Literal, Self
+
+from sme_tools.errors import HostLost, NoPosixShell
+from sme_tools.hosts.evidence import Evidence
+from sme_tools.hosts.host import Host
+from sme_tools.hosts.script import Script, ScriptReader
+
+CHUNK_BYTES = 64 * 1024
+
+
+class LocalTransport:
+    """Runs scripts with this machine's /bin/sh."""
+
+    def __init__(self, host: Host, *, shell: tuple[str, ...] = ("/bin/sh",)) -> None:
+        self._host = host
+        self._shell = shell
+
+    def run(self, script: Script, *, timeout_s: float) -> Iterator[Evidence]:
+        """See `Transport.run`."""
+        reader = ScriptReader(script, self._host.name)
+        deadline = time.monotonic() + timeout_s
+        process = self._start()
+        try:
+            yield from self._read(process, script, reader, deadline)
+        finally:
+            _end(process)
+        if reader.ended:
+            return
+        if time.monotonic() >= deadline:
+            yield from reader.take_rest("timed-out")
+        elif not reader.started:
+            raise NoPosixShell(f"/bin/sh gave: {reader.noise[:200]!r}", host=self._host.name)
+        else:
+            raise HostLost("the shell ended in mid-script", host=self._host.name)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                self._shell,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NoPosixShell(
+                f"{self._shell[0]} can't be started: {error}", host=self._host.name
+            ) from error
+
+    @staticmethod
+    def _read(
+        process: subprocess.Popen[bytes], script: Script, reader: ScriptReader, deadline: float
+    ) -> Iterator[Evidence]:
+        assert process.stdin and process.stdout and process.stderr
+        unsent = memoryview(script.text().encode())
+        with selectors.DefaultSelector() as selector:
+            for stream in (process.stdin, process.stdout, process.stderr):
+                os.set_blocking(stream.fileno(), False)
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+            selector.register(process.stdout, selectors.EVENT_READ, "stdout")
+            selector.register(process.stderr, selectors.EVENT_READ, "stderr")
+            while selector.get_map() and not reader.ended:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return
+                for key, _ in selector.select(left):
+                    if key.fileobj is process.stdin:
+                        unsent = unsent[_write(process.stdin, unsent) :]
+                        if not unsent:
+                            selector.unregister(process.stdin)
+                            process.stdin.close()
+                        continue
+                    name: Literal["stdout", "stderr"] = key.data
+                    if data := os.read(key.fd, CHUNK_BYTES):
+                        reader.feed(name, data)
+                    else:
+                        selector.unregister(key.fileobj)
+                yield from reader.take()
+
+    def close(self) -> None:
+        """Nothing to end: each script has its own process."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _write(stdin: IO[bytes], data: memoryview) -> int:
+    try:
+        return os.write(stdin.fileno(), data)
+    except BrokenPipeError:
+        return len(data)  # the shell has gone; its output says why
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
+    process.wait()
