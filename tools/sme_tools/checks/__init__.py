@@ -1,0 +1,1 @@
+"""Checks: conditions over facts that give findings, and the causes between findings."""
