@@ -43,6 +43,7 @@ class LocalTransport:
         elif not reader.started:
             raise NoPosixShell(f"/bin/sh gave: {reader.noise[:200]!r}", host=self._host.name)
         else:
+            yield from reader.take_rest("lost")
             raise HostLost("the shell ended in mid-script", host=self._host.name)
 
     def _start(self) -> subprocess.Popen[bytes]:

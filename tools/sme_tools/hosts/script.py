@@ -16,16 +16,14 @@ from __future__ import annotations
 
 import secrets
 import shlex
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from sme_tools.hosts.evidence import Evidence, Outcome, Privilege
-
-HEAD_BYTES = 256 * 1024
-TAIL_BYTES = 256 * 1024
-"""How much of the beginning and the end of each stream of a step is kept."""
+from sme_tools.hosts.frames import Frame, StreamSplitter
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,8 @@ class Script:
 # A tick each second wakes the waiting shell, which then looks at the clock: `wait` is left by a
 # trapped signal even while the child can't be killed (a dead NFS mount), so a hanging step costs
 # its own limit and no more. setsid gives each step a process group, so that all of a pipeline ends.
+# The wrapper around sudo stays a process of ours: an account may not even ask (kill -0) whether a
+# process of root is still there.
 _PRELUDE = """\
 sme_main() {
 unset LANGUAGE LC_MESSAGES CDPATH ENV BASH_ENV GREP_OPTIONS
@@ -75,40 +75,52 @@ LC_ALL=C; LANG=C; TERM=dumb; export LC_ALL LANG TERM
 PATH="${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PATH="$PATH:/snap/bin:/opt/bin:/run/current-system/sw/bin"; export PATH
 cd / 2>/dev/null
-if [ "$(id -u)" = 0 ]; then privilege=root
-elif [ @SUDO@ = 1 ] && sudo -n true </dev/null >/dev/null 2>&1; then privilege=sudo
-else privilege=user; fi
 if command -v setsid >/dev/null 2>&1; then group=setsid; else group=; fi
 if [ -r /proc/uptime ]
 then now() { read -r clock rest </proc/uptime; }
 else now() { clock=$(date +%s); }; fi
 shell=$$
-trap : USR1
+trap 'ticked=1' USR1
 trap 'exit 1' HUP TERM
 ( trap - HUP TERM; while sleep 1; do kill -USR1 $shell || exit; done ) \
   </dev/null >/dev/null 2>&1 &
 ticker=$!
+limited() {
+  now; began=$clock; deadline=$((${clock%%.*} + $1 + 1)); how=completed; shift
+  $group "$@" </dev/null &
+  child=$!
+  while :; do
+    ticked=
+    wait $child; code=$?
+    [ -n "$ticked" ] || break
+    if kill -0 $child; then
+      now; [ ${clock%%.*} -lt $deadline ] && continue
+      how=timed-out
+      [ $as = sudo ] && sudo -n sh -c "kill -s KILL -- -$child" </dev/null >/dev/null
+      kill -s KILL -- -$child || kill -s KILL $child
+    else
+      case $code in 138|144|158|266) wait $child; code=$?;; esac
+    fi
+    break
+  done 2>/dev/null
+  now
+}
+as=user; privilege=user
+if [ "$(id -u)" = 0 ]; then privilege=root
+elif [ @SUDO@ = 1 ]; then
+  limited 5 sh -c 'sudo -n true; exit $?' >/dev/null 2>&1
+  [ $how$code = completed0 ] && privilege=sudo
+fi
 step() {
-  now; began=$clock; deadline=$((${clock%%.*} + $2)); how=completed; as=user
+  as=user
   [ $privilege = root ] && as=root
   [ $privilege = sudo ] && [ $3 = 1 ] && as=sudo
   printf '\\n%s B %s %s\\n' @MARKER@ $1 $as
   printf '\\n%s B %s\\n' @MARKER@ $1 >&2
   if [ $as = sudo ]
-  then $group sudo -n env LC_ALL=C LANG=C TERM=dumb PATH="$PATH" sh -c "$4" </dev/null &
-  else $group sh -c "$4" </dev/null & fi
-  child=$!
-  while :; do
-    wait $child; code=$?
-    kill -0 $child 2>/dev/null || break
-    now
-    if [ ${clock%%.*} -ge $deadline ]; then
-      how=timed-out
-      kill -9 -$child 2>/dev/null || kill -9 $child 2>/dev/null
-      break
-    fi
-  done
-  now
+  then limited $2 sh -c \
+    'sudo -n env LC_ALL=C LANG=C TERM=dumb PATH="$PATH" sh -c "$1"; exit $?' sh "$4"
+  else limited $2 sh -c "$4"; fi
   printf '\\n%s E %s %s %s %s\\n' @MARKER@ $code $began $clock $how
   printf '\\n%s E\\n' @MARKER@ >&2
 }
@@ -122,91 +134,6 @@ sme_main
 """
 
 
-class _Bounded:
-    """Bytes of which the head and the tail are kept."""
-
-    def __init__(self) -> None:
-        self._head = bytearray()
-        self._tail = bytearray()
-        self.omitted = 0
-
-    def add(self, data: bytes) -> None:
-        room = HEAD_BYTES - len(self._head)
-        self._head += data[:room]
-        self._tail += data[room:] if room > 0 else data
-        if len(self._tail) > 2 * TAIL_BYTES:
-            self._cut()
-
-    def _cut(self) -> None:
-        surplus = len(self._tail) - TAIL_BYTES
-        if surplus > 0:
-            del self._tail[:surplus]
-            self.omitted += surplus
-
-    def text(self) -> str:
-        self._cut()
-        head = self._head.decode("utf-8", "replace")
-        tail = self._tail.decode("utf-8", "replace")
-        if not self.omitted:
-            return (self._head + self._tail).decode("utf-8", "replace")
-        return f"{head}\n[… {self.omitted} bytes left out …]\n{tail}"
-
-
-@dataclass
-class _Frame:
-    """One stream's side of one step."""
-
-    index: int
-    words: list[bytes]
-    data: _Bounded
-    end: list[bytes] | None = None
-
-
-class _StreamSplitter:
-    """Takes one stream apart into frames, however its bytes are cut into chunks."""
-
-    def __init__(self, marker: str) -> None:
-        self._marker = b"\n" + marker.encode() + b" "
-        self._pending = b"\n"  # a marker may be the first thing on a line that never began
-        self.open: _Frame | None = None
-        self.finished: dict[int, _Frame] = {}
-        self.noise = _Bounded()
-        self.ended = False
-
-    def feed(self, data: bytes) -> None:
-        self._pending += data
-        while (at := self._pending.find(self._marker)) >= 0:
-            line_end = self._pending.find(b"\n", at + 1)
-            if line_end < 0:
-                break
-            self._keep(self._pending[:at])
-            self._mark(self._pending[at + len(self._marker) : line_end].split())
-            self._pending = self._pending[line_end + 1 :]
-        else:
-            # A marker may lie across the end of what has come so far.
-            safe = len(self._pending) - len(self._marker)
-            if safe > 0:
-                self._keep(self._pending[:safe])
-                self._pending = self._pending[safe:]
-
-    def flush(self) -> None:
-        self._keep(self._pending)
-        self._pending = b""
-
-    def _keep(self, data: bytes) -> None:
-        (self.open.data if self.open else self.noise).add(data)
-
-    def _mark(self, words: list[bytes]) -> None:
-        if words[:1] == [b"B"] and len(words) >= 2:
-            self.open = _Frame(int(words[1]), words[2:], _Bounded())
-        elif words[:1] == [b"E"] and self.open is not None:
-            self.open.end = words[1:]
-            self.finished[self.open.index] = self.open
-            self.open = None
-        elif words[:1] == [b"Z"]:
-            self.ended = True
-
-
 class ScriptReader:
     """Turns the two streams of a running script into evidence.
 
@@ -216,8 +143,8 @@ class ScriptReader:
     def __init__(self, script: Script, host: str) -> None:
         self._script = script
         self._host = host
-        self._out = _StreamSplitter(script.marker)
-        self._err = _StreamSplitter(script.marker)
+        self._out = StreamSplitter(script.marker)
+        self._err = StreamSplitter(script.marker)
         self._next = 0
         self._began_at = datetime.now(UTC)
         self._first_clock: float | None = None
@@ -229,7 +156,7 @@ class ScriptReader:
     @property
     def started(self) -> bool:
         """Whether any step has begun: before that, nothing proves that a POSIX shell is there."""
-        return self._out.open is not None or bool(self._out.finished)
+        return self._next > 0 or self._out.open is not None or bool(self._out.finished)
 
     @property
     def ended(self) -> bool:
@@ -239,55 +166,47 @@ class ScriptReader:
     @property
     def noise(self) -> str:
         """What came outside of any step: banners, a noisy profile, a shell's complaint."""
-        return (self._out.noise.text() + self._err.noise.text()).strip()
+        return (self._out.noise + self._err.noise).strip()
 
     def take(self) -> Iterator[Evidence]:
         """The evidence of each step that has been completed since the last call."""
         while self._next in self._out.finished and self._next in self._err.finished:
-            yield self._evidence(
-                self._out.finished.pop(self._next), self._err.finished.pop(self._next)
-            )
+            if self._next >= len(self._script.steps):
+                return  # the host made up a step
+            out = self._out.finished.pop(self._next)
+            err = self._err.finished.pop(self._next)
             self._next += 1
+            yield self._evidence(out, err)
 
-    def take_rest(self, outcome: Outcome) -> Iterator[Evidence]:
-        """Evidence for every step that did not complete: what it had printed, and `outcome`."""
+    def take_rest(self, outcome: Literal["timed-out", "lost"]) -> Iterator[Evidence]:
+        """Evidence for what did not complete, with what it had printed.
+
+        After `timed-out` that is every step that is left, after `lost` only one that had begun:
+        a step that had no turn has no evidence.
+        """
         for splitter in (self._out, self._err):
             splitter.flush()
         for index in range(self._next, len(self._script.steps)):
-            out = self._out.finished.get(index) or self._open_frame(self._out, index)
-            err = self._err.finished.get(index) or self._open_frame(self._err, index)
-            step = self._script.steps[index]
-            yield Evidence(
-                id=self._evidence_id(step),
-                host=self._host,
-                step=step.id,
-                command=step.command,
-                stdout=out.data.text(),
-                stderr=err.data.text(),
-                exit_code=None,
-                outcome=outcome,
-                privilege=_privilege(out.words),
-                started_at=datetime.now(UTC),
-                duration_s=0.0,
-                omitted_bytes=out.data.omitted + err.data.omitted,
-            )
-        self._next = len(self._script.steps)
+            out = self._frame(self._out, index)
+            err = self._frame(self._err, index)
+            self._next = index + 1
+            if outcome == "lost" and out is None:
+                continue
+            yield self._unfinished(index, out, err, outcome)
 
     @staticmethod
-    def _open_frame(splitter: _StreamSplitter, index: int) -> _Frame:
+    def _frame(splitter: StreamSplitter, index: int) -> Frame | None:
         if splitter.open is not None and splitter.open.index == index:
             return splitter.open
-        return _Frame(index, [], _Bounded())
+        return splitter.finished.get(index)
 
-    def _evidence_id(self, step: Step) -> str:
-        return f"{self._host}/{step.id}#{self._script.round}"
-
-    def _evidence(self, out: _Frame, err: _Frame) -> Evidence:
-        step = self._script.steps[out.index]
-        code, began, ended, how = (word.decode() for word in out.end or ())
-        if self._first_clock is None:
-            self._first_clock = float(began)
-        timed_out = how == "timed-out"
+    def _unfinished(
+        self, index: int, out: Frame | None, err: Frame | None, outcome: Outcome
+    ) -> Evidence:
+        step = self._script.steps[index]
+        duration_s = time.monotonic() - out.opened if out else 0.0
+        out = out or Frame(index)
+        err = err or Frame(index)
         return Evidence(
             id=self._evidence_id(step),
             host=self._host,
@@ -295,17 +214,41 @@ class ScriptReader:
             command=step.command,
             stdout=out.data.text(),
             stderr=err.data.text(),
-            exit_code=None if timed_out else int(code),
-            outcome="timed-out" if timed_out else "completed",
-            privilege=_privilege(out.words),
-            started_at=self._began_at + timedelta(seconds=float(began) - self._first_clock),
-            duration_s=round(float(ended) - float(began), 3),
+            exit_code=None,
+            outcome=outcome,
+            privilege=_privilege(out.privilege),
+            started_at=datetime.now(UTC) - timedelta(seconds=duration_s),
+            duration_s=round(duration_s, 3),
+            omitted_bytes=out.data.omitted + err.data.omitted,
+        )
+
+    def _evidence_id(self, step: Step) -> str:
+        return f"{self._host}/{step.id}#{self._script.round}"
+
+    def _evidence(self, out: Frame, err: Frame) -> Evidence:
+        step = self._script.steps[out.index]
+        ending = out.ending
+        if ending is None:  # the host left its own end marker out: nothing is known of the end
+            return self._unfinished(out.index, out, err, "lost")
+        if self._first_clock is None:
+            self._first_clock = ending.began_s
+        return Evidence(
+            id=self._evidence_id(step),
+            host=self._host,
+            step=step.id,
+            command=step.command,
+            stdout=out.data.text(),
+            stderr=err.data.text(),
+            exit_code=None if ending.timed_out else ending.exit_code,
+            outcome="timed-out" if ending.timed_out else "completed",
+            privilege=_privilege(out.privilege),
+            started_at=self._began_at + timedelta(seconds=ending.began_s - self._first_clock),
+            duration_s=round(max(ending.ended_s - ending.began_s, 0.0), 3),
             omitted_bytes=out.data.omitted + err.data.omitted,
         )
 
 
-def _privilege(words: list[bytes]) -> Privilege:
-    name = words[0].decode("ascii", "replace") if words else "user"
+def _privilege(name: str) -> Privilege:
     if name == "root":
         return "root"
     return "sudo" if name == "sudo" else "user"
