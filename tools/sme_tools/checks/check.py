@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from functools import cached_property
 from importlib.resources import files
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sme_tools.checks import wording
 from sme_tools.checks.conditions import Condition
 from sme_tools.checks.finding import Severity
-from sme_tools.errors import CheckInvalid
+from sme_tools.errors import CheckInvalid, UsageError
 from sme_tools.yaml_source import describe, read_yaml
 
 
@@ -108,6 +109,16 @@ def load_checks(user_folder: Path | None = None) -> list[Check]:
                 raise CheckInvalid(f"{path}: can't be read: {error}") from error
             checks |= {check.id: check for check in parse_checks(text, str(path))}
     return [checks[id] for id in sorted(checks)]
+
+
+def find_check(checks: Iterable[Check], id: str) -> Check:
+    """The check with this id. Raises UsageError, with the nearest names."""
+    known = {check.id: check for check in checks}
+    if id not in known:
+        near = difflib.get_close_matches(id, known, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise UsageError(f"there is no check {id!r}{hint}", remedy="See them: sme checks list")
+    return known[id]
 
 
 def parse_checks(text: str, source: str) -> list[Check]:

@@ -69,6 +69,14 @@ def unknown_references(
     return unknown
 
 
+def item_type(each: str | None) -> Any:  # noqa: ANN401 - a type
+    """The type of the items of `PATH as NAME`; Any where there is none."""
+    if each is None:
+        return Any
+    found = _resolve(_domains(), each.split(" as ")[0].strip().split("."))
+    return (_item(found) if found is not None else None) or Any
+
+
 def _chains(expression: str) -> Iterator[tuple[list[str], str | None]]:
     """Each dotted chain of names, with the variable that a comprehension over it binds."""
     tokens = [(m.lastgroup, m.group()) for m in _TOKEN.finditer(expression)]

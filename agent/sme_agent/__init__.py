@@ -1,0 +1,1 @@
+"""The investigation: from a symptom to a diagnosis that cites its evidence."""

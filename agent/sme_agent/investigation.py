@@ -1,0 +1,142 @@
+"""The door to an investigation: one generator of events, for every face and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sme_agent.case import Case
+from sme_agent.events import Concluded, Event
+from sme_agent.nodes import Nodes, baseline
+from sme_agent.rules import RuleReasoner
+from sme_agent.state import InvestigationState, new_state
+from sme_agent.workspace import Workspace
+from sme_knowledge.retrieval import Retriever
+from sme_knowledge.store import KnownIssues
+from sme_memory.evolution_log import EvolutionLog
+from sme_memory.incident import Incident
+from sme_memory.incidents import IncidentStore
+from sme_tools.checks.check import Check
+from sme_tools.errors import StateError, UsageError
+from sme_tools.facts import Facts
+from sme_tools.hosts.host import Host
+from sme_tools.hosts.transport import Transport
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+
+@dataclass(frozen=True)
+class Colleague:
+    """Everything an investigation needs that outlives it."""
+
+    checks: Sequence[Check]
+    issues: KnownIssues
+    retriever: Retriever
+    incidents: IncidentStore
+    log: EvolutionLog
+    checkpoints: Path
+    open_transport: Callable[[Host], Transport]
+    timeout_s: float = 60.0
+    """For one look at one host."""
+
+    def investigate(
+        self, hosts: Sequence[Host], symptom: str | None = None, targets: Sequence[str] = ()
+    ) -> Iterator[Event]:
+        """Find out what is wrong with these hosts; ends with `Concluded`.
+
+        `targets` are the hosts as the user named them, from which `resume` finds them again.
+
+        Closing the generator early (Ctrl-C) keeps what was found so far: the incident is marked
+        as interrupted and can be resumed.
+
+        Raises:
+            UsageError, StateError: see the messages. A host that fails is an event, no exception.
+        """
+        incident = Incident.begin([host.name for host in hosts], symptom, targets)
+        self.incidents.create(incident)
+        yield from self._run(incident, hosts, new_state(incident.id))
+
+    def resume(self, incident: Incident, hosts: Sequence[Host]) -> Iterator[Event]:
+        """Go on with an investigation that was interrupted, from the step it had reached.
+
+        Raises:
+            UsageError: it has been concluded already, or never took its first step.
+        """
+        if incident.diagnosis is not None and incident.status == "diagnosed":
+            raise UsageError(
+                f"incident {incident.id} is concluded",
+                remedy=f"Read it: sme incidents show {incident.id}",
+            )
+        incident.status = "open"
+        yield from self._run(incident, hosts, None)
+
+    def _run(
+        self, incident: Incident, hosts: Sequence[Host], state: InvestigationState | None
+    ) -> Iterator[Event]:
+        case = self._case(incident, hosts)
+        with Workspace(
+            case=case,
+            reasoner=RuleReasoner(),
+            retriever=self.retriever,
+            incidents=self.incidents,
+            log=self.log,
+            open_transport=self.open_transport,
+            timeout_s=self.timeout_s,
+        ) as workspace:
+            if state is not None:
+                # The hosts answer while langgraph is still being imported.
+                workspace.look_early(baseline(case.hosts))
+            try:
+                yield from self._stream(workspace, state)
+            except BaseException:
+                incident.status = "interrupted"
+                self.incidents.save_step(incident, [])
+                raise
+        yield Concluded(incident)
+
+    def _stream(self, workspace: Workspace, state: InvestigationState | None) -> Iterator[Event]:
+        from sme_agent.graph import build_graph
+
+        thread: Any = {"configurable": {"thread_id": workspace.case.incident.id}}
+        with _checkpoints(self.checkpoints) as saver:
+            graph = build_graph(Nodes(workspace), saver)
+            if state is None and not graph.get_state(thread).next:
+                raise UsageError(f"incident {thread['configurable']['thread_id']} can't be resumed")
+            yield from graph.stream(state, thread, stream_mode="custom", durability="sync")
+
+    def _case(self, incident: Incident, hosts: Sequence[Host]) -> Case:
+        case = Case(
+            incident=incident,
+            hosts={host.name: host for host in hosts},
+            checks=list(self.checks),
+            issues=self.issues.current(),
+        )
+        for host, document in incident.facts.items():
+            case.facts[host] = Facts.from_document(document, f"incident {incident.id}")
+        for id in self.incidents.evidence_ids(incident.id):
+            case.evidence[id] = self.incidents.evidence(incident.id, id)
+        if case.facts:
+            case.judge()
+        return case
+
+
+@contextmanager
+def _checkpoints(path: Path) -> Iterator[SqliteSaver]:
+    """The checkpoints' database, closed at the end of the block."""
+    import sqlite3
+
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    try:
+        with closing(sqlite3.connect(path, check_same_thread=False, timeout=10)) as connection:
+            saver = SqliteSaver(connection)
+            saver.setup()
+            yield saver
+    except sqlite3.Error as error:
+        raise StateError(
+            f"{path}: {error}", remedy="Is the disk full, or another sme stuck? See: sme doctor"
+        ) from error

@@ -1,0 +1,115 @@
+"""The steps of the method, one function each. Every step is saved before the next begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sme_agent.diagnosis import diagnose, priority
+from sme_agent.events import Event, StepStarted
+from sme_agent.recall import recall
+from sme_agent.state import InvestigationState
+from sme_agent.workspace import Workspace
+from sme_memory.incident import Step, TimelineEntry
+from sme_tools.checks.conditions import Holds
+from sme_tools.probes.registry import probes
+
+
+class Nodes:
+    """The nodes of the graph, over one workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._at = workspace
+        self._case = workspace.case
+
+    def observe(self, state: InvestigationState) -> InvestigationState:
+        """Run the baseline probes on every host and judge the checks."""
+        hosts = ", ".join(self._case.hosts)
+        self._tell([StepStarted("observe", f"looking at {hosts}")])
+        self._tell(self._at.look(baseline(self._case.hosts), round=1))
+        self._case.judge()
+        found = len(self._case.incident.findings)
+        self._save("observe", f"{found} findings on {hosts}")
+        return {**state, "round": 1}
+
+    def recall(self, state: InvestigationState) -> InvestigationState:
+        """Look up known issues by signature and by text, and past incidents."""
+        self._tell([StepStarted("recall", "comparing with what is known")])
+        text = recall(self._case, self._at.retriever, self._at.incidents)
+        self._save("recall", text)
+        return state
+
+    def reason(self, state: InvestigationState) -> InvestigationState:
+        """Let the reasoner weigh the hypotheses and say what to look at next."""
+        requests = self._at.reasoner.reason(self._case)
+        board = self._case.incident.hypotheses
+        open_ = sum(h.status == "open" for h in board)
+        asked = "; ".join(f"{r['host']}: {', '.join(r['probes'])} ({r['why']})" for r in requests)
+        self._save("reason", f"{len(board)} hypotheses, {open_} open. Next: {asked or 'conclude'}")
+        return {**state, "requests": requests}
+
+    def act(self, state: InvestigationState) -> InvestigationState:
+        """Run the probes that the reasoner asked for, in one round trip a host."""
+        round_ = state["round"] + 1
+        why = "; ".join(dict.fromkeys(request["why"] for request in state["requests"]))
+        self._tell([StepStarted("act", f"looking deeper: {why}")])
+        plan: dict[str, list[str]] = {}
+        for request in state["requests"]:
+            plan.setdefault(request["host"], []).extend(request["probes"])
+        self._tell(self._at.look(plan, round_))
+        self._case.judge()
+        self._save("act", f"looked deeper: {why}")
+        return {**state, "round": round_, "requests": []}
+
+    def analyze(self, state: InvestigationState) -> InvestigationState:
+        """State the diagnosis, with the evidence it rests on."""
+        self._tell([StepStarted("analyze", "weighing causes")])
+        incident = self._case.incident
+        incident.diagnosis = diagnose(self._case)
+        incident.priority = priority(self._case)
+        incident.status = "diagnosed"
+        self._save("analyze", incident.diagnosis.summary)
+        return state
+
+    def learn(self, state: InvestigationState) -> InvestigationState:
+        """Write to the evolution log what this investigation showed."""
+        incident = self._case.incident
+        confirmed = sorted(
+            {r.issue.id for r in self._case.recognised if isinstance(r.verdict, Holds)}
+        )
+        for issue in confirmed:
+            self._at.log.append(
+                "issue.recognised", actor=self._at.reasoner.name, subject=issue,
+                data={"incident": incident.id, "hosts": incident.hosts},
+            )
+        assert incident.diagnosis is not None
+        self._at.log.append(
+            "incident.diagnosed", actor=self._at.reasoner.name, subject=incident.id,
+            data={
+                "verdict": incident.diagnosis.verdict,
+                "root_causes": [claim.text for claim in incident.diagnosis.root_causes],
+                "fingerprints": [finding.fingerprint for finding in incident.findings],
+            },
+        )
+        self._save("learn", f"recorded; known issues recognised: {', '.join(confirmed) or 'none'}")
+        return state
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        from langgraph.config import get_stream_writer
+
+        write = get_stream_writer()
+        for event in events:
+            write(event)
+
+    def _save(self, step: Step, text: str) -> None:
+        """Save the incident with this step's entry and whatever evidence is new."""
+        case = self._case
+        entry = TimelineEntry(step=step, text=text, evidence=list(case.unsaved))
+        case.incident.timeline.append(entry)
+        self._at.incidents.save_step(case.incident, [case.evidence[id] for id in case.unsaved])
+        case.unsaved.clear()
+
+
+def baseline(hosts: Iterable[str]) -> dict[str, list[str]]:
+    """The probes of level 1, for each of these hosts."""
+    ids = [probe.id for probe in probes().values() if probe.level == 1]
+    return dict.fromkeys(hosts, ids)

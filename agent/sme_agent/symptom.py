@@ -1,0 +1,65 @@
+"""What a symptom's words point at: domains of facts, and whether it is about speed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict
+
+from sme_tools.errors import SettingsInvalid
+from sme_tools.yaml_source import read_yaml
+
+_WORD = re.compile(r"[a-z0-9][a-z0-9_.+-]*[a-z0-9]|[a-z0-9]")
+
+
+class Area(BaseModel):
+    """A part of a machine that symptoms name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    domains: tuple[str, ...]
+    level: int
+    """How deep a symptom of this area asks to look."""
+    words: tuple[str, ...]
+    """Words, or phrases of several, in lower case; a word also stands for its plural."""
+
+
+@cache
+def areas() -> dict[str, Area]:
+    """The areas by name."""
+    text = (files("sme_agent") / "symptom_areas.yaml").read_text("utf-8")
+    raw = read_yaml(text, "symptom_areas.yaml", SettingsInvalid)
+    return {name: Area.model_validate(area) for name, area in raw.items()}
+
+
+def areas_of(symptom: str | None) -> dict[str, Area]:
+    """The areas that a symptom names; none if there is no symptom."""
+    if not symptom:
+        return {}
+    spoken = " ".join(_WORD.findall(symptom.lower()))
+    return {
+        name: area for name, area in areas().items() if any(_says(spoken, w) for w in area.words)
+    }
+
+
+def words_of(text: str) -> set[str]:
+    """The telling words of a text, in lower case."""
+    return {word for word in _WORD.findall(text.lower()) if len(word) > 2} - _COMMON
+
+
+def domains_of(found: Iterable[Area]) -> set[str]:
+    """The domains of facts that these areas lie in."""
+    return {domain for area in found for domain in area.domains}
+
+
+def _says(spoken: str, phrase: str) -> bool:
+    return re.search(rf"(?<![a-z0-9]){re.escape(phrase)}(?:s|es)?(?![a-z0-9])", spoken) is not None
+
+
+_COMMON = frozenset(
+    "the and for are was not but can has have with from this that when why what how its does "
+    "into after before since still very some all any out our your their there then than".split()
+)

@@ -1,0 +1,56 @@
+"""Standard output: JSON, tables and passages, as wide as the terminal or, in a pipe, unbroken."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sme_tools.safety.control import one_line, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPE_WIDTH = 10_000
+"""Wide enough that a line in a pipe is never broken."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console on stdout or stderr; honours NO_COLOR and the terminal's width."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=width is not None)
+
+
+def print_json(document: object) -> None:
+    """One JSON document; non-ASCII stays readable."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Text from a host or a file, without anything that could move the cursor."""
+    sys.stdout.write(visible(text).rstrip("\n") + "\n")
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Rows under headers; in a pipe as tab-separated lines. `empty` is said on stderr."""
+    cells = [[one_line("" if value is None else str(value)) for value in row] for row in rows]
+    if not cells:
+        sys.stderr.write(empty + "\n")
+        return
+    if not sys.stdout.isatty():
+        sys.stdout.write("\t".join(headers) + "\n")
+        sys.stdout.writelines("\t".join(row) + "\n" for row in cells)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
+    console().print(table)
