@@ -78,8 +78,12 @@ class LabHost:
         """Run a shell command inside the host; returns its output."""
         result = subprocess.run(
             [*self._enter, "sh", "-c", command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, timeout=30, check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=30,
+            check=False,
         )
         if check and result.returncode:
             raise RuntimeError(f"in the lab host: {command!r} gave {result.stdout!r}")
@@ -89,7 +93,9 @@ class LabHost:
         """Start a command that goes on inside the host, until the host ends."""
         process = subprocess.Popen(
             [*self._enter, "sh", "-c", command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self._undo.callback(process.wait)
         self._undo.callback(process.kill)
@@ -116,10 +122,24 @@ class LabHost:
     def _start(self) -> None:
         self._make_keys()
         unshare = subprocess.Popen(
-            ["unshare", "--fork", "--kill-child", "--pid", "--mount", "--net", "--uts", "--ipc",
-             "--mount-proc", "sh", "-c",
-             f"hostname {self.name}; ip link set lo up; exec {sys.executable} -c {shlex.quote(INIT)}"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            [
+                "unshare",
+                "--fork",
+                "--kill-child",
+                "--pid",
+                "--mount",
+                "--net",
+                "--uts",
+                "--ipc",
+                "--mount-proc",
+                "sh",
+                "-c",
+                f"hostname {self.name}; ip link set lo up; "
+                f"exec {sys.executable} -c {shlex.quote(INIT)}",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self._undo.callback(unshare.wait)
         self._undo.callback(unshare.kill)
@@ -253,7 +273,8 @@ def _listener(host: LabHost, port: int, start: str, end: str) -> None:
         "[any]\ncommonName=supplied\n"
     )
     host.run(
-        f"openssl req -new -newkey rsa:2048 -nodes -subj /CN=lab.example -keyout {key} -out {request}"
+        "openssl req -new -newkey rsa:2048 -nodes -subj /CN=lab.example"
+        f" -keyout {key} -out {request}"
         f" && openssl ca -batch -selfsign -config {database}/ca.cnf -keyfile {key} -in {request}"
         f" -out {cert} -startdate {start} -enddate {end} -notext"
     )
@@ -312,12 +333,14 @@ FAULTS: dict[str, Fault] = {
 @contextlib.contextmanager
 def lab_host(home: Path, *faults: Fault, name: str = "lab") -> Iterator[LabHost]:
     """A lab host with these faults, known to the ssh client of `home`."""
-    with tempfile.TemporaryDirectory(prefix="sme-lab-") as folder:
-        with LabHost(Path(folder), name) as host:
-            host.write_ssh_config(home)
-            for fault in faults:
-                fault(host)
-            yield host
+    with (
+        tempfile.TemporaryDirectory(prefix="sme-lab-") as folder,
+        LabHost(Path(folder), name) as host,
+    ):
+        host.write_ssh_config(home)
+        for fault in faults:
+            fault(host)
+        yield host
 
 
 def main(names: list[str]) -> int:
@@ -326,12 +349,14 @@ def main(names: list[str]) -> int:
         for name, fault in FAULTS.items():
             print(f"{name:22}{fault.__doc__}")
         return 2 if unknown else 0
-    with tempfile.TemporaryDirectory(prefix="sme-lab-home-") as home:
-        with lab_host(Path(home), *(FAULTS[name] for name in names)):
-            print(f"The host is up until Ctrl-C:  HOME={home} sme diagnose lab", flush=True)
-            with contextlib.suppress(KeyboardInterrupt):
-                while True:
-                    time.sleep(3600)
+    with (
+        tempfile.TemporaryDirectory(prefix="sme-lab-home-") as home,
+        lab_host(Path(home), *(FAULTS[name] for name in names)),
+    ):
+        print(f"The host is up until Ctrl-C:  HOME={home} sme diagnose lab", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(3600)
     return 0
 
 

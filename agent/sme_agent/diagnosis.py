@@ -34,9 +34,7 @@ def diagnose(case: Case) -> Diagnosis:
         verdict=verdict,
         summary=_summary(case, verdict, roots),
         root_causes=causes if verdict == "cause-found" else [],
-        explained={
-            print_: cause for print_ in graph.findings if (cause := graph.cause_of(print_))
-        },
+        explained={print_: cause for print_ in graph.findings if (cause := graph.cause_of(print_))},
         known_issues=_known_issues(case),
         next_steps=_next_steps(case, verdict, roots),
         confidence=_confidence(case, graph, verdict, roots),

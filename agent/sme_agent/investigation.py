@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from sme_memory.evolution_log import EvolutionLog
+from sme_memory.incidents import IncidentStore
 
 from sme_agent.case import Case
 from sme_agent.events import Concluded, Event
@@ -16,9 +19,7 @@ from sme_agent.state import InvestigationState, new_state
 from sme_agent.workspace import Workspace
 from sme_knowledge.retrieval import Retriever
 from sme_knowledge.store import KnownIssues
-from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incident import Incident
-from sme_memory.incidents import IncidentStore
 from sme_tools.checks.check import Check
 from sme_tools.errors import StateError, UsageError
 from sme_tools.facts import Facts
@@ -106,7 +107,8 @@ class Colleague:
             graph = build_graph(Nodes(workspace), saver)
             if state is None and not graph.get_state(thread).next:
                 raise UsageError(f"incident {thread['configurable']['thread_id']} can't be resumed")
-            yield from graph.stream(state, thread, stream_mode="custom", durability="sync")
+            for event in graph.stream(state, thread, stream_mode="custom", durability="sync"):
+                yield cast(Event, event)
 
     def _case(self, incident: Incident, hosts: Sequence[Host]) -> Case:
         case = Case(

@@ -78,12 +78,16 @@ class Nodes:
         )
         for issue in confirmed:
             self._at.log.append(
-                "issue.recognised", actor=self._at.reasoner.name, subject=issue,
+                "issue.recognised",
+                actor=self._at.reasoner.name,
+                subject=issue,
                 data={"incident": incident.id, "hosts": incident.hosts},
             )
         assert incident.diagnosis is not None
         self._at.log.append(
-            "incident.diagnosed", actor=self._at.reasoner.name, subject=incident.id,
+            "incident.diagnosed",
+            actor=self._at.reasoner.name,
+            subject=incident.id,
             data={
                 "verdict": incident.diagnosis.verdict,
                 "root_causes": [claim.text for claim in incident.diagnosis.root_causes],

@@ -30,7 +30,9 @@ class RuleReasoner:
             if probe in probes() and not case.has_run(host, probe):
                 wanted[host].setdefault(probe, why)
         return [
-            ProbeRequest(host=host, probes=list(asked), why="; ".join(dict.fromkeys(asked.values())))
+            ProbeRequest(
+                host=host, probes=list(asked), why="; ".join(dict.fromkeys(asked.values()))
+            )
             for host, asked in wanted.items()
             if asked and host not in case.incident.unreachable
         ]

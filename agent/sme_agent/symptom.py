@@ -60,6 +60,6 @@ def _says(spoken: str, phrase: str) -> bool:
 
 
 _COMMON = frozenset(
-    "the and for are was not but can has have with from this that when why what how its does "
-    "into after before since still very some all any out our your their there then than".split()
+    """the and for are was not but can has have with from this that when why what how its does into
+    after before since still very some all any out our your their there then than""".split()  # noqa: SIM905
 )

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from sme_memory.evolution_log import EvolutionLog
+from sme_memory.incidents import IncidentStore
+
 from sme_agent.case import Case
 from sme_agent.events import CommandDone, HostFailed
 from sme_agent.reasoner import Reasoner
 from sme_knowledge.retrieval import Retriever
-from sme_memory.evolution_log import EvolutionLog
-from sme_memory.incidents import IncidentStore
 from sme_tools.errors import HostError
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
@@ -47,7 +48,9 @@ class Workspace:
         """Begin the first look at once, in the background; `look` with round 1 takes it over."""
         self._early = {"1": Look(self, plan, round=1)}
 
-    def look(self, plan: Mapping[str, Sequence[str]], round: int) -> Iterator[CommandDone | HostFailed]:
+    def look(
+        self, plan: Mapping[str, Sequence[str]], round: int
+    ) -> Iterator[CommandDone | HostFailed]:
         """Run probes on several hosts at once (`plan`: probe ids by host) and take what they say.
 
         A host that can't be reached is noted in the incident; the others go on.
@@ -122,9 +125,7 @@ class Look:
                 host, what = self._next()
                 if isinstance(what, Evidence):
                     done += 1
-                    yield CommandDone(
-                        host, what.step, what.exit_code, what.duration_s, done, total
-                    )
+                    yield CommandDone(host, what.step, what.exit_code, what.duration_s, done, total)
                     continue
                 waiting.discard(host)
                 yield from self._finish(host, what)

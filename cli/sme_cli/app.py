@@ -55,7 +55,9 @@ def _print_version(wanted: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Options of every command."""
@@ -70,7 +72,7 @@ def main() -> None:
     except BrokenPipeError:
         _silence_stdout()
         sys.exit(exit_codes.CLEAN)
-    except Exception as error:  # the outermost edge
+    except Exception as error:  # noqa: BLE001 - the outermost edge
         sys.exit(report(error))
 
 

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-
-class Severity(StrEnum):
-    """The severities, the gravest first; the names of `sme_tools.checks.finding.SEVERITIES`."""
-
-    critical = "critical"
-    high = "high"
-    medium = "medium"
-    low = "low"
-    info = "info"
-
-
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 MinSeverity = Annotated[
-    Severity | None,
+    Literal["critical", "high", "medium", "low", "info"] | None,
     typer.Option(
         "--min-severity",
         help="From which severity on a finding counts; the setting min_severity otherwise.",

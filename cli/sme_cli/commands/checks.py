@@ -82,7 +82,7 @@ def run(
     from sme_tools.checks.finding import at_least
     from sme_tools.checks.run import run_checks
 
-    minimum = min_severity.value if min_severity else session.settings().min_severity
+    minimum = min_severity or session.settings().min_severity
     facts = _facts(file)
     host = session.inventory().known(facts.host)
     result = run_checks(

@@ -18,7 +18,7 @@ def diagnose(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[HOST…] [\"SYMPTOM\"]",
+            metavar='[HOST…] ["SYMPTOM"]',
             help="Hosts, @groups, user@address, or snapshot files; this machine if none is given. "
             "Then the symptom, in quotes.",
             autocompletion=completion.hosts,
@@ -49,7 +49,7 @@ def diagnose(
     from sme_cli.render.diagnosis import show
 
     colleague = session.colleague(timeout)
-    minimum = min_severity.value if min_severity else session.settings().min_severity
+    minimum = min_severity or session.settings().min_severity
     if resume is not None:
         incident = colleague.incidents.load(resume)
         hosts = session.inventory().select(incident.targets)

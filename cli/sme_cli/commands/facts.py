@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sme_cli import completion, exit_codes
+from sme_cli import completion
 from sme_cli.options import Json
 
 
@@ -15,7 +15,8 @@ def facts(
         str, typer.Argument(help="A host, or a snapshot.", autocompletion=completion.hosts)
     ] = "localhost",
     level: Annotated[
-        int, typer.Option("--level", min=1, max=4, help="How deep to look: probes up to this level.")
+        int,
+        typer.Option("--level", min=1, max=4, help="How deep to look: probes up to this level."),
     ] = 2,
     as_json: Json = False,
 ) -> None:

@@ -10,7 +10,9 @@ import typer
 from sme_cli import completion, exit_codes
 from sme_cli.options import Json
 
-app = typer.Typer(help="The hosts that can be diagnosed.", no_args_is_help=True, epilog=exit_codes.HELP)
+app = typer.Typer(
+    help="The hosts that can be diagnosed.", no_args_is_help=True, epilog=exit_codes.HELP
+)
 
 Name = Annotated[str, typer.Argument(autocompletion=completion.hosts)]
 
@@ -25,9 +27,7 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         print_json([host.model_dump(mode="json", exclude_none=True) for host in hosts])
         return
-    rows = [
-        (h.name, h.transport, h.address, ", ".join(h.groups), ", ".join(h.tags)) for h in hosts
-    ]
+    rows = [(h.name, h.transport, h.address, ", ".join(h.groups), ", ".join(h.tags)) for h in hosts]
     print_table(("HOST", "TRANSPORT", "ADDRESS", "GROUPS", "TAGS"), rows, empty="no hosts")
 
 
@@ -59,7 +59,9 @@ def add(
     sudo: Annotated[
         bool, typer.Option("--sudo", help="Allow sudo -n where a fact needs root.")
     ] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace an entry that exists.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace an entry that exists.")
+    ] = False,
 ) -> None:
     """Add a host to the inventory."""
     from sme_cli import session
@@ -111,8 +113,9 @@ def import_(
     replace: Annotated[bool, typer.Option("--replace", help="Replace entries that exist.")] = False,
 ) -> None:
     """Take over the hosts of an Ansible inventory."""
-    from sme_cli import session
     from sme_tools.hosts.ansible import read_ansible_inventory
+
+    from sme_cli import session
 
     imported = read_ansible_inventory(file)
     inventory = session.inventory()

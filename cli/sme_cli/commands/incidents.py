@@ -9,7 +9,9 @@ import typer
 from sme_cli import completion, exit_codes
 from sme_cli.options import Json
 
-app = typer.Typer(help="The incidents: past diagnoses.", no_args_is_help=True, epilog=exit_codes.HELP)
+app = typer.Typer(
+    help="The incidents: past diagnoses.", no_args_is_help=True, epilog=exit_codes.HELP
+)
 
 
 @app.command("list", epilog=exit_codes.HELP)
@@ -39,7 +41,9 @@ def list_(
         )
         for incident in found
     ]
-    print_table(("INCIDENT", "PRIORITY", "STATUS", "HOSTS", "SUMMARY"), rows, empty="no incidents yet")
+    print_table(
+        ("INCIDENT", "PRIORITY", "STATUS", "HOSTS", "SUMMARY"), rows, empty="no incidents yet"
+    )
 
 
 @app.command("show", epilog=exit_codes.HELP)
@@ -53,9 +57,10 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Print an incident as the six-step worksheet, in Markdown."""
+    from sme_memory.worksheet import worksheet
+
     from sme_cli import session
     from sme_cli.render.out import print_json, print_text
-    from sme_memory.worksheet import worksheet
 
     store = session.incidents()
     found = store.load(incident)

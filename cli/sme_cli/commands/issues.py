@@ -26,7 +26,9 @@ def list_(as_json: Json = False) -> None:
         (i.id, i.severity, i.status, "yes" if i.signature else "", i.title)
         for i in sorted(issues, key=lambda issue: issue.id)
     ]
-    print_table(("ISSUE", "SEVERITY", "STATUS", "SIGNATURE", "TITLE"), rows, empty="no known issues")
+    print_table(
+        ("ISSUE", "SEVERITY", "STATUS", "SIGNATURE", "TITLE"), rows, empty="no known issues"
+    )
 
 
 @app.command("show", epilog=exit_codes.HELP)
@@ -64,7 +66,8 @@ def search(
     found = session.retriever(session.known_issues()).search(" ".join(query), limit)
     if as_json:
         matches = [
-            {"id": m.issue.id, "title": m.issue.title, "score": m.score, "why": m.why} for m in found
+            {"id": m.issue.id, "title": m.issue.title, "score": m.score, "why": m.why}
+            for m in found
         ]
         print_json({"matches": matches, "why_nothing": found.why_nothing or None})
         return

@@ -34,7 +34,9 @@ def show(
     if as_json:
         print_json([entry.model_dump(mode="json") for entry in entries])
         return
-    rows = [(e.seq, e.at.astimezone().strftime("%F %T"), e.kind, e.subject, e.actor) for e in entries]
+    rows = [
+        (e.seq, e.at.astimezone().strftime("%F %T"), e.kind, e.subject, e.actor) for e in entries
+    ]
     print_table(("SEQ", "AT", "KIND", "SUBJECT", "BY"), rows, empty="the evolution log is empty")
 
 

@@ -39,8 +39,8 @@ def show(
 ) -> None:
     """Show a probe: its command, the recorded outputs it reads, the facts it states."""
     from sme_cli.render.out import print_json, print_text
-    from sme_tools.probes.registry import find_probe
     from sme_tools.fact_types import describe_facts
+    from sme_tools.probes.registry import find_probe
 
     found = find_probe(probe)
     if as_json:
@@ -90,7 +90,9 @@ def _read(file: Path) -> str:
     try:
         return file.read_bytes().decode("utf-8", "replace")
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}", remedy="Name a file, or - to pipe.") from error
+        raise UsageError(
+            f"{file}: {error.strerror}", remedy="Name a file, or - to pipe."
+        ) from error
 
 
 def _document(probe: Probe) -> dict[str, object]:

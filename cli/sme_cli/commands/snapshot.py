@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sme_cli import completion, exit_codes
+from sme_cli import completion
 
 
 def snapshot(
@@ -22,8 +22,9 @@ def snapshot(
     """Record a host to a file that can be diagnosed anywhere; secrets are left out."""
     from datetime import datetime
 
-    from sme_cli import session
     from sme_tools.hosts.snapshot import write_snapshot
+
+    from sme_cli import session
     from sme_tools.observe import observe
     from sme_tools.probes.registry import probes
 

@@ -41,5 +41,5 @@ def print_report(report: CheckReport, *, as_json: bool) -> None:
     rows = [(p.check, p.field, p.problem) for p in report.problems]
     print_table(("CHECK", "FIELD", "PROBLEM"), rows, empty=f"{report.tested} checks, no problem")
     if report.verdicts:
-        rows = [(v.source, v.check, v.verdict, v.detail) for v in report.verdicts]
-        print_table(("FACTS", "CHECK", "VERDICT", "DETAIL"), rows, empty="")
+        verdicts = [(v.source, v.check, v.verdict, v.detail) for v in report.verdicts]
+        print_table(("FACTS", "CHECK", "VERDICT", "DETAIL"), verdicts, empty="")

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from sme_memory.incidents import IncidentStore
+
 from sme_cli.render.out import console, print_json
 from sme_memory.incident import Claim, Diagnosis, Incident
-from sme_memory.incidents import IncidentStore
 from sme_tools.checks.finding import SEVERITIES, Finding, Severity, at_least
 from sme_tools.safety.control import one_line, visible
 
@@ -82,14 +83,14 @@ def _sections(
     if diagnosis.unknowns:
         yield Section("Not known", list(_unknowns(diagnosis.unknowns, verbose)))
     if verbose:
-        yield Section("Hypotheses", [(f"{h.id} {h.status}: {h.theory}", h.reason)
-                                     for h in incident.hypotheses])
+        yield Section(
+            "Hypotheses",
+            [(f"{h.id} {h.status}: {h.theory}", h.reason) for h in incident.hypotheses],
+        )
     yield Section("Incident", [(incident.id, f"sme incidents show {incident.id}")])
 
 
-def _cause(
-    incident: Incident, diagnosis: Diagnosis, label: str, claim: Claim
-) -> Iterable[Section]:
+def _cause(incident: Incident, diagnosis: Diagnosis, label: str, claim: Claim) -> Iterable[Section]:
     by_print = {finding.fingerprint: finding for finding in incident.findings}
     root = by_print.get(claim.finding or "")
     text = root.title if root else claim.text

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing
 
-
 from sme_agent.events import CommandDone, Concluded, Event, HostFailed, StepStarted
 from sme_cli.render.out import console
 from sme_memory.incident import Incident

@@ -26,15 +26,18 @@ class LocalTransport:
     def __init__(self, host: Host, *, shell: tuple[str, ...] = ("/bin/sh",)) -> None:
         self._host = host
         self._shell = shell
+        self._running: set[subprocess.Popen[bytes]] = set()
 
     def run(self, script: Script, *, timeout_s: float) -> Iterator[Evidence]:
         """See `Transport.run`."""
         reader = ScriptReader(script, self._host.name)
         deadline = time.monotonic() + timeout_s
         process = self._start()
+        self._running.add(process)
         try:
             yield from self._read(process, script, reader, deadline)
         finally:
+            self._running.discard(process)
             _end(process)
         if reader.ended:
             return
@@ -91,7 +94,10 @@ class LocalTransport:
                 yield from reader.take()
 
     def close(self) -> None:
-        """Nothing to end: each script has its own process."""
+        """End the scripts that still run, in other threads; they see a lost host."""
+        for process in list(self._running):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def __enter__(self) -> Self:
         return self
