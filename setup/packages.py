@@ -25,18 +25,19 @@ FAILURES = (
         "a mirror or a proxy may have altered it: try without; if it stays so, report it",
     ),
     (
-        r".*No space left on device.*",
+        r"No space left on device",
         "the disk is full",
         "300 MB are needed in the project's folder, and as much in the one for temporary files",
     ),
     (
-        r".*CERTIFICATE_VERIFY_FAILED.*",
+        r"certificate verify failed[^(\n]*",
         "the package index shows a certificate that is not trusted",
         "behind a proxy that opens TLS, name its authority: PIP_CERT=FILE python3 run.py …",
     ),
     (
-        r".*(?:NewConnectionError|NameResolutionError|ConnectTimeout|timed out|ProxyError"
-        r"|Network is unreachable|Connection (?:refused|reset|aborted)).*",
+        r"Temporary failure in name resolution|Name or service not known|nodename nor servname"
+        r"|No address associated with hostname|Network is unreachable|No route to host|timed out"
+        r"|Connection (?:refused|reset by peer|aborted)|Cannot connect to proxy",
         "the package index can't be reached",
         "check the network, HTTPS_PROXY and pip's own settings (pip config list), then give the "
         "same command again: what was loaded is kept",
@@ -66,10 +67,13 @@ def make_venv(venv: Path, version: str) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-    # Not sys.executable for venv: that may be the Python of the environment just removed.
-    python = sys._base_executable if maker == "venv" else sys.executable  # type: ignore[attr-defined]
+    if maker == "venv":
+        # Not sys.executable, which may be the Python of the environment just removed.
+        command = [sys._base_executable, "-I", "-m", maker]  # type: ignore[attr-defined]
+    else:
+        command = [sys.executable, "-m", maker]  # without -I: it may be in the user's own packages
     made = subprocess.run(
-        [python, "-I", "-m", maker, str(venv)],
+        [*command, str(venv)],
         capture_output=True,
         text=True,
         errors="replace",
