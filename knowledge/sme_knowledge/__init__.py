@@ -1,0 +1,1 @@
+"""Known issues: the file format, the store, retrieval, and the library that ships."""
