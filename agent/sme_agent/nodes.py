@@ -108,8 +108,8 @@ class Nodes:
         """Save the incident with this step's entry and whatever evidence is new."""
         case = self._case
         entry = TimelineEntry(step=step, text=text, evidence=list(case.unsaved))
-        case.incident.timeline.append(entry)
-        self._at.incidents.save_step(case.incident, [case.evidence[id] for id in case.unsaved])
+        evidence = [case.evidence[id] for id in case.unsaved]
+        self._at.incidents.save_step(case.incident, evidence, entry)
         case.unsaved.clear()
 
 

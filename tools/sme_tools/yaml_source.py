@@ -49,8 +49,9 @@ def line_of(text: str, location: Location) -> int | None:
 def describe(
     problem: ValidationError, text: str, source: str, model: type[BaseModel], at: Location = ()
 ) -> str:
-    """What the first validation error means: file, line, field, and what is allowed there."""
-    first = problem.errors()[0]
+    """What the most telling validation error means: file, line, field, and what is allowed there."""
+    # A misspelt field is also a missing one; its own name is what helps.
+    first = min(problem.errors(), key=lambda error: error["type"] != "extra_forbidden")
     location = (*at, *first["loc"])
     line = line_of(text, location)
     where = ".".join(str(part) for part in first["loc"]) or "the file"

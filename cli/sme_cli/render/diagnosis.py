@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sme_memory.incidents import IncidentStore
 
@@ -60,6 +61,18 @@ def document(incident: Incident) -> dict[str, object]:
     for finding, plain in zip(incident.findings, data["findings"], strict=True):
         plain["fingerprint"] = finding.fingerprint
     return data
+
+
+def document_schema() -> dict[str, Any]:
+    """The JSON Schema of `document`."""
+    schema = Incident.model_json_schema(mode="serialization")
+    finding = schema["$defs"]["Finding"]
+    finding["properties"]["fingerprint"] = {
+        "type": "string",
+        "description": "The same for the same trouble in every diagnosis.",
+    }
+    finding["required"].append("fingerprint")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _sections(

@@ -1,0 +1,261 @@
+"""The incidents on this machine: one SQLite database, one transaction for each step."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sme_memory.incident import Incident, TimelineEntry
+from sme_tools.errors import StateError, UsageError
+from sme_tools.hosts.evidence import Evidence
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_S = 10.0
+
+_SCHEMA = """
+CREATE TABLE incident (
+    id TEXT PRIMARY KEY, started_at TEXT NOT NULL, status TEXT NOT NULL, document TEXT NOT NULL
+) STRICT;
+CREATE TABLE incident_host (
+    incident TEXT NOT NULL REFERENCES incident(id), host TEXT NOT NULL,
+    PRIMARY KEY (incident, host)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE incident_finding (
+    incident TEXT NOT NULL REFERENCES incident(id), fingerprint TEXT NOT NULL,
+    PRIMARY KEY (incident, fingerprint)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX finding_by_fingerprint ON incident_finding (fingerprint);
+CREATE TABLE evidence (
+    incident TEXT NOT NULL REFERENCES incident(id), id TEXT NOT NULL, number INTEGER NOT NULL,
+    document BLOB NOT NULL, PRIMARY KEY (incident, id)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class IncidentStore:
+    """Incidents and their evidence. Safe for several processes at once.
+
+    What `create` or `save_step` has returned from survives a kill -9 (WAL, synchronous=FULL).
+
+    Raises:
+        StateError: by every method, if the database can't be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def create(self, incident: Incident) -> None:
+        """Store a new incident."""
+        with self._write() as database:
+            self._put(database, incident)
+
+    def save_step(
+        self,
+        incident: Incident,
+        evidence: Iterable[Evidence] = (),
+        entry: TimelineEntry | None = None,
+    ) -> None:
+        """Store the incident as it is after a step, with the evidence that the step brought.
+
+        All of it is there afterwards, or none. `entry` is appended to the timeline first.
+        """
+        if entry is not None:
+            incident.timeline.append(entry)
+        with self._write() as database:
+            self._put(database, incident)
+            (count,) = database.execute(
+                "SELECT count(*) FROM evidence WHERE incident = ?", (incident.id,)
+            ).fetchone()
+            database.executemany(
+                "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)",
+                (
+                    (incident.id, e.id, count + n, zlib.compress(e.model_dump_json().encode(), 6))
+                    for n, e in enumerate(evidence)
+                ),
+            )
+
+    def load(self, id: str) -> Incident:
+        """The incident with this id, or the one that it is the beginning of; "last" is the latest.
+
+        Raises:
+            UsageError: there is none, or several begin like this.
+        """
+        with self._read() as database:
+            if id == "last":
+                rows = database.execute(
+                    "SELECT document FROM incident ORDER BY started_at DESC LIMIT 1"
+                ).fetchall()
+            else:
+                rows = database.execute(
+                    "SELECT document FROM incident WHERE id = ? OR substr(id, 1, ?) = ? "
+                    "ORDER BY id = ? DESC, id LIMIT 2",
+                    (id, len(id), id, id),
+                ).fetchall()
+        if not rows:
+            raise UsageError(
+                "there are no incidents yet" if id == "last" else f"there is no incident {id!r}",
+                remedy="See them: sme incidents list",
+            )
+        found = [Incident.model_validate_json(row[0]) for row in rows]
+        if len(found) > 1 and found[0].id != id:
+            raise UsageError(
+                f"several incidents begin with {id!r}: {found[0].id}, {found[1].id}, …",
+                remedy="Type more of the id.",
+            )
+        return found[0]
+
+    def list(
+        self, *, host: str | None = None, since: datetime | None = None, limit: int = 50
+    ) -> list[Incident]:
+        """The incidents, the latest first."""
+        with self._read() as database:
+            rows = database.execute(
+                "SELECT document FROM incident WHERE started_at >= ?"
+                " AND (? IS NULL OR id IN (SELECT incident FROM incident_host WHERE host = ?))"
+                " ORDER BY started_at DESC LIMIT ?",
+                (_moment(since) if since else "", host, host, limit),
+            ).fetchall()
+        return [Incident.model_validate_json(row[0]) for row in rows]
+
+    def evidence_ids(self, incident: str) -> builtins.list[str]:
+        """The ids of an incident's evidence, in the order it came."""
+        with self._read() as database:
+            rows = database.execute(
+                "SELECT id FROM evidence WHERE incident = ? ORDER BY number", (incident,)
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def evidence(self, incident: str, id: str) -> Evidence:
+        """One piece of evidence. Raises UsageError if the incident has none with this id."""
+        with self._read() as database:
+            row = database.execute(
+                "SELECT document FROM evidence WHERE incident = ? AND id = ?", (incident, id)
+            ).fetchone()
+        if row is None:
+            raise UsageError(
+                f"incident {incident} has no evidence {id!r}",
+                remedy=f"See its evidence: sme incidents show {incident}",
+            )
+        return Evidence.model_validate_json(zlib.decompress(row[0]))
+
+    def seen_before(
+        self, fingerprints: Sequence[str], *, other_than: str | None = None
+    ) -> dict[str, builtins.list[str]]:
+        """By fingerprint: the incidents that had the same finding, the latest first."""
+        seen: dict[str, list[str]] = {}
+        with self._read() as database:
+            for print_ in fingerprints:
+                rows = database.execute(
+                    "SELECT incident FROM incident_finding WHERE fingerprint = ? AND incident != ?"
+                    " ORDER BY incident DESC LIMIT 20",
+                    (print_, other_than or ""),
+                ).fetchall()
+                if rows:
+                    seen[print_] = [row[0] for row in rows]
+        return seen
+
+    def verify(self) -> int:
+        """The number of incidents, after SQLite's own check of the whole file.
+
+        Raises:
+            StateError: the database is damaged.
+        """
+        with self._read() as database:
+            (result,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+            if result != "ok":
+                raise self._fault(f"is damaged: {result}")
+            (count,) = database.execute("SELECT count(*) FROM incident").fetchone()
+        return int(count)
+
+    @staticmethod
+    def _put(database: sqlite3.Connection, incident: Incident) -> None:
+        database.execute(
+            "INSERT INTO incident VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
+            " SET status = excluded.status, document = excluded.document",
+            (
+                incident.id,
+                _moment(incident.started_at),
+                incident.status,
+                incident.model_dump_json(exclude_none=True),
+            ),
+        )
+        database.execute("DELETE FROM incident_finding WHERE incident = ?", (incident.id,))
+        database.executemany(
+            "INSERT OR IGNORE INTO incident_finding VALUES (?, ?)",
+            ((incident.id, finding.fingerprint) for finding in incident.findings),
+        )
+        database.executemany(
+            "INSERT OR IGNORE INTO incident_host VALUES (?, ?)",
+            ((incident.id, host) for host in incident.hosts),
+        )
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as database:
+            database.execute("BEGIN IMMEDIATE")
+            yield database
+            database.execute("COMMIT")
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as database:
+            yield database
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one transaction; whatever SQLite says becomes a StateError."""
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            os.close(descriptor)
+            database = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise self._fault(f"can't be opened: {error}") from error
+        try:
+            self._prepare(database)
+            yield database
+        except sqlite3.Error as error:
+            raise self._fault(str(error)) from error
+        finally:
+            database.close()
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise self._fault(
+                f"was written by a newer sme (form {version}, this one knows {SCHEMA_VERSION})"
+            )
+        database.execute("PRAGMA synchronous=FULL")
+        if version == 0:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("BEGIN IMMEDIATE")
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                for statement in filter(str.strip, _SCHEMA.split(";")):
+                    database.execute(statement)
+                database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            database.execute("COMMIT")
+
+    def _fault(self, problem: str) -> StateError:
+        return StateError(f"{self.path}: {problem}", remedy=_remedy(problem, self.path))
+
+
+def _remedy(problem: str, path: Path) -> str:
+    if "locked" in problem:
+        return f"Another sme is writing. Wait, or find it: fuser {path}"
+    if "full" in problem or "No space" in problem or "disk I/O" in problem:
+        return f"Free space on the disk of {path.parent}, or set SME_STATE_DIR to another."
+    if "readonly" in problem or "Permission" in problem or "Read-only" in problem:
+        return f"Make {path.parent} writable for you, or set SME_STATE_DIR to another folder."
+    if "newer sme" in problem:
+        return "Use the newer sme, or set SME_STATE_DIR to another folder."
+    return f"Move {path} aside to begin anew; sme doctor says more."
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
