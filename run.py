@@ -56,7 +56,7 @@ def run(command: str, arguments: "list[str]") -> int:
     from setup.environment import DEV, RUNTIME, prepared
 
     if command == "diagnose":
-        return become(prepared(RUNTIME), "sme", "diagnose", *(arguments or ["localhost"]))
+        return become(prepared(RUNTIME), "sme", "diagnose", *arguments)
     if command == "sme":
         return become(prepared(RUNTIME), "sme", *arguments)
     os.chdir(str(ROOT))
