@@ -18,7 +18,9 @@ def main(names: list[str]) -> int:
     )
     unknown = [name for name in names if name not in known]
     if unknown:
-        print(f"there is no benchmark {unknown[0]!r}; there are {', '.join(known)}", file=sys.stderr)
+        print(
+            f"there is no benchmark {unknown[0]!r}; there are {', '.join(known)}", file=sys.stderr
+        )
         return 2
     for name in names or known:
         module = importlib.import_module(f"benchmarks.{name}")

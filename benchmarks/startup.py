@@ -26,9 +26,7 @@ def main() -> None:
         times = []
         for _ in range(RUNS):
             began = time.perf_counter()
-            subprocess.run(
-                [sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True
-            )
+            subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
             times.append(time.perf_counter() - began)
         rows.append((name, statistics.median(times), min(times)))
     print_table(("command", "median s", "best s"), rows)

@@ -12,7 +12,9 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     cells = [[f"{c:,.3g}" if isinstance(c, float) else str(c) for c in row] for row in rows]
     widths = [max(len(line[n]) for line in [list(headers), *cells]) for n in range(len(headers))]
     for line in [list(headers), *cells]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )
 
 
 def data_folder(name: str) -> Path | None:

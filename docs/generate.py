@@ -43,7 +43,13 @@ def facts_page() -> str:
 
 def checks_page() -> str:
     """Every check that ships."""
-    lines = [MADE, "# Checks", "", "| check | severity | finds | limits |", "| --- | --- | --- | --- |"]
+    lines = [
+        MADE,
+        "# Checks",
+        "",
+        "| check | severity | finds | limits |",
+        "| --- | --- | --- | --- |",
+    ]
     for check in shipped_checks():
         limits = ", ".join(f"{name} {value:g}" for name, value in check.limits.items())
         title = check.title.replace("|", "\\|")

@@ -187,7 +187,7 @@ def _issue(
     )
 
 
-def _evidence(case: Case, host: str, ids: list[str]) -> list[str]:
+def _evidence(case: Case, host: str, ids: Iterable[str]) -> list[str]:
     runs = (case.facts[host].run_of(id) for id in ids)
     return _unique(run.evidence for run in runs if run is not None and run.evidence)
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from sme_memory.evolution_log import EvolutionLog
-from sme_memory.incidents import IncidentStore
-
 from sme_agent.case import Case
 from sme_agent.events import Concluded, Event
 from sme_agent.nodes import Nodes, baseline
@@ -19,7 +16,9 @@ from sme_agent.state import InvestigationState, new_state
 from sme_agent.workspace import Workspace
 from sme_knowledge.retrieval import Retriever
 from sme_knowledge.store import KnownIssues
+from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incident import Incident
+from sme_memory.incidents import IncidentStore
 from sme_tools.checks.check import Check
 from sme_tools.errors import StateError, UsageError
 from sme_tools.facts import Facts

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sme_memory.incidents import IncidentStore
-
 from sme_agent.case import Case
 from sme_knowledge.retrieval import Retriever
+from sme_memory.incidents import IncidentStore
 from sme_tools.checks.conditions import Holds
 from sme_tools.checks.finding import at_least
 

@@ -62,7 +62,7 @@ def _for_hypotheses(case: Case) -> Iterator[tuple[str, str, str]]:
         if issue is None:
             continue
         signature = issue.signature
-        named = probes_named(signature.when, signature.each) if signature else []
+        named = probes_named(signature.when, signature.each) if signature else ()
         for probe in [*named, *(look.probe for look in issue.diagnosis)]:
             yield host, probe, f"tests {hypothesis.id} ({issue.id})"
 

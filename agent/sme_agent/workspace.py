@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from sme_memory.evolution_log import EvolutionLog
-from sme_memory.incidents import IncidentStore
-
 from sme_agent.case import Case
 from sme_agent.events import CommandDone, HostFailed
 from sme_agent.reasoner import Reasoner
 from sme_knowledge.retrieval import Retriever
+from sme_memory.evolution_log import EvolutionLog
+from sme_memory.incidents import IncidentStore
 from sme_tools.errors import HostError
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host

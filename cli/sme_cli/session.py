@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sme_memory.evolution_log import EvolutionLog
-    from sme_memory.incidents import IncidentStore
-    from sme_tools.hosts.inventory import Inventory
-    from sme_tools.settings import Settings
-
     from sme_agent.investigation import Colleague
     from sme_knowledge.retrieval import Retriever
     from sme_knowledge.store import KnownIssues
+    from sme_memory.evolution_log import EvolutionLog
+    from sme_memory.incidents import IncidentStore
     from sme_tools.checks.check import Check
     from sme_tools.hosts.host import Host
+    from sme_tools.hosts.inventory import Inventory
     from sme_tools.hosts.transport import Transport
+    from sme_tools.settings import Settings
 
 
 def settings() -> Settings:
@@ -84,18 +83,16 @@ def evolution_log() -> EvolutionLog:
 
 def open_transport(host: Host) -> Transport:
     """A transport with the user's time limits; keys with a passphrase are asked for if we can."""
-    from sme_tools.hosts.open import open_transport as open_
-
     from sme_cli.passphrase import asker
+    from sme_tools.hosts.open import open_transport as open_
 
     return open_(host, connect_timeout_s=settings().connect_timeout_s, ask_passphrase=asker())
 
 
 def colleague(timeout_s: float | None = None) -> Colleague:
     """Everything an investigation needs."""
-    from sme_tools.settings import state_folder
-
     from sme_agent.investigation import Colleague
+    from sme_tools.settings import state_folder
 
     chosen = settings()
     issues = known_issues()

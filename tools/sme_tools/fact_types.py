@@ -60,6 +60,8 @@ def _field_docs(model: type[BaseModel]) -> dict[str, str]:
     for owner in reversed(model.__mro__):
         if not (issubclass(owner, BaseModel) and owner is not BaseModel):
             continue
-        found = re.findall(r'^    (\w+): [^\n]+\n    """(.*?)"""', inspect.getsource(owner), re.M | re.S)
+        found = re.findall(
+            r'^    (\w+): [^\n]+\n    """(.*?)"""', inspect.getsource(owner), re.M | re.S
+        )
         docs |= {name: " ".join(text.split()) for name, text in found}
     return docs

@@ -107,6 +107,8 @@ def _why_unreadable(probe: Probe, evidence: Evidence) -> str | None:
     ):
         return "needs root: run as root, or allow sudo for this host in the inventory"
     complaint = (evidence.stderr.strip() or evidence.stdout.strip()).split("\n")[-1][:160]
-    return f"exit code {evidence.exit_code}: {complaint}" if complaint else (
-        f"exit code {evidence.exit_code}"
+    return (
+        f"exit code {evidence.exit_code}: {complaint}"
+        if complaint
+        else (f"exit code {evidence.exit_code}")
     )

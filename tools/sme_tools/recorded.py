@@ -46,7 +46,7 @@ def _readers(probe_or_command: str) -> list[Probe]:
     known = probes()
     if probe_or_command in known:
         return [known[probe_or_command]]
-    readers = list(probes_that_read(probe_or_command))
+    readers = probes_that_read(probe_or_command)
     if readers:
         return readers
     if " " not in probe_or_command and "." in probe_or_command:

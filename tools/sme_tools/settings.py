@@ -74,7 +74,9 @@ class Settings(BaseModel):
         path = folder / FILE_NAME
         written = _read(path)
         origins = {name: f"{path}{_line(path, name)}" for name in written}
-        origins |= {name: f"environment, {ENVIRONMENT_PREFIX}{name.upper()}" for name in environment}
+        origins |= {
+            name: f"environment, {ENVIRONMENT_PREFIX}{name.upper()}" for name in environment
+        }
         if misplaced := sorted(cls.BY_ENVIRONMENT_ONLY & set(written)):
             raise SettingsInvalid(
                 f"{origins[misplaced[0]]}: {misplaced[0]} can't be set here",
@@ -109,12 +111,12 @@ def state_folder(settings: Settings) -> Path:
     except OSError as error:
         raise StateError(
             f"{folder}: can't be made: {error.strerror}",
-            remedy="Free space or make its parent writable, or set SME_STATE_DIR to another folder.",
+            remedy="Free space or make its parent writable, or set SME_STATE_DIR to another.",
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StateError(
             f"{folder}: can't be written to",
-            remedy=f"chmod u+wx {folder}, or set SME_STATE_DIR to another folder.",
+            remedy=f"chmod u+wx {folder}, or set SME_STATE_DIR to another.",
         )
     return folder
 

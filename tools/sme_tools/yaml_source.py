@@ -49,7 +49,7 @@ def line_of(text: str, location: Location) -> int | None:
 def describe(
     problem: ValidationError, text: str, source: str, model: type[BaseModel], at: Location = ()
 ) -> str:
-    """What the most telling validation error means: file, line, field, and what is allowed there."""
+    """What the most telling validation error means: file, line, field, what is allowed there."""
     # A misspelt field is also a missing one; its own name is what helps.
     first = min(problem.errors(), key=lambda error: error["type"] != "extra_forbidden")
     location = (*at, *first["loc"])

@@ -113,9 +113,8 @@ def import_(
     replace: Annotated[bool, typer.Option("--replace", help="Replace entries that exist.")] = False,
 ) -> None:
     """Take over the hosts of an Ansible inventory."""
-    from sme_tools.hosts.ansible import read_ansible_inventory
-
     from sme_cli import session
+    from sme_tools.hosts.ansible import read_ansible_inventory
 
     imported = read_ansible_inventory(file)
     inventory = session.inventory()

@@ -57,10 +57,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Print an incident as the six-step worksheet, in Markdown."""
-    from sme_memory.worksheet import worksheet
-
     from sme_cli import session
     from sme_cli.render.out import print_json, print_text
+    from sme_memory.worksheet import worksheet
 
     store = session.incidents()
     found = store.load(incident)

@@ -22,9 +22,8 @@ def snapshot(
     """Record a host to a file that can be diagnosed anywhere; secrets are left out."""
     from datetime import datetime
 
-    from sme_tools.hosts.snapshot import write_snapshot
-
     from sme_cli import session
+    from sme_tools.hosts.snapshot import write_snapshot
     from sme_tools.observe import observe
     from sme_tools.probes.registry import probes
 

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sme_memory.incidents import IncidentStore
-
 from sme_cli.render.out import console, print_json
 from sme_memory.incident import Claim, Diagnosis, Incident
+from sme_memory.incidents import IncidentStore
 from sme_tools.checks.finding import SEVERITIES, Finding, Severity, at_least
 from sme_tools.safety.control import one_line, visible
 

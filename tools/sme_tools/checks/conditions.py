@@ -108,9 +108,7 @@ class Condition:
         except ValueError as error:
             raise ValueError(f"not a CEL condition: {_first_problem(error)}") from error
 
-    def evaluate(
-        self, context: FactContext, variables: Mapping[str, Any] | None = None
-    ) -> Verdict:
+    def evaluate(self, context: FactContext, variables: Mapping[str, Any] | None = None) -> Verdict:
         """Judge the condition; `variables` are further names it may use, such as `limits`.
 
         Of a list, the items that lack a fact are passed over; if all do, the condition is not

@@ -30,7 +30,8 @@ def paths(expression: str) -> Iterator[str]:
         yield ".".join(names)
 
 
-def probes_named(expression: str, each: str | None = None) -> list[str]:
+@cache
+def probes_named(expression: str, each: str | None = None) -> tuple[str, ...]:
     """The ids of the probes whose facts the expression (and the path of `each`) rests on."""
     named = [*paths(expression), *([each.split(" as ")[0].strip()] if each else [])]
     known = probes()
@@ -40,7 +41,7 @@ def probes_named(expression: str, each: str | None = None) -> list[str]:
         for id in known
         if path == id or path.startswith(id + ".") or id.startswith(path + ".")
     }
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def unknown_references(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 from sme_tools.errors import ProbeError, UnknownProbe
@@ -57,7 +59,9 @@ class Probe:
         try:
             return self.parse(output)
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-            raise ProbeError(self.id, f"unreadable output ({type(error).__name__}: {error})") from error
+            raise ProbeError(
+                self.id, f"unreadable output ({type(error).__name__}: {error})"
+            ) from error
 
     def step(self) -> Step:
         """The probe as a step of a script."""
@@ -96,12 +100,13 @@ def probe(
     return register
 
 
-def probes() -> dict[str, Probe]:
+@cache
+def probes() -> Mapping[str, Probe]:
     """All probes by id, sorted."""
     package = importlib.import_module("sme_tools.probes")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"sme_tools.probes.{module.name}")
-    return dict(sorted(_registry.items()))
+    return MappingProxyType(dict(sorted(_registry.items())))
 
 
 def find_probe(id: str) -> Probe:
@@ -116,11 +121,43 @@ def find_probe(id: str) -> Probe:
     return known[id]
 
 
-def probes_that_read(command: str) -> Iterator[Probe]:
-    """The probes whose parser reads the recorded output of this command line."""
-    words = command.split()
+def probes_that_read(command: str) -> list[Probe]:
+    """The probes whose parser reads the recorded output of this command line.
+
+    `sudo`, a path before the program, and what follows a pipe do not count. A form that the probe
+    names in full is preferred; then the longest that the command begins with (`mdadm --detail` for
+    `mdadm --detail /dev/md0`); then one with the same program and words but other options.
+    """
+    asked = _words(command)
+    nearest: dict[tuple[int, int], list[Probe]] = {}
     for candidate in probes().values():
-        for form in (candidate.command, *candidate.reads):
-            if form.split() == words:
-                yield candidate
-                break
+        grades = [_nearness(_words(form), asked) for form in candidate.reads]
+        if candidate.command.split() == command.split():
+            grades.append((3, 0))
+        if best := max(grades, default=(0, 0)):
+            nearest.setdefault(best, []).append(candidate)
+    best = max(nearest, default=(0, 0))
+    return nearest[best] if best[0] else []
+
+
+def _nearness(form: list[str], asked: list[str]) -> tuple[int, int]:
+    """How near a form is to the command asked for; larger is nearer, (0, 0) is not at all."""
+    if form == asked:
+        return 3, 0
+    if asked[: len(form)] == form:
+        return 2, len(form)
+    if form[:1] == asked[:1] and _subjects(form) == _subjects(asked):
+        return 1, 0
+    return 0, 0
+
+
+def _words(command: str) -> list[str]:
+    """The command's words, without what goes before the program and what follows a pipe."""
+    words = re.split(r"[|;&]", command)[0].split()
+    while words and (words[0] in ("sudo", "-n") or re.match(r"[A-Z_]+=", words[0])):
+        del words[0]
+    return [words[0].rsplit("/", 1)[-1], *words[1:]] if words else []
+
+
+def _subjects(words: list[str]) -> list[str]:
+    return [word for word in words if not word.startswith("-")]
