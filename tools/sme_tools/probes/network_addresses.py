@@ -16,7 +16,7 @@ from sme_tools.probes.registry import probe
 PROBE = "network.addresses"
 
 _VIRTUAL = re.compile(
-    r"(lo\d*|docker|br-|virbr|veth|vnet|tap|tun|utun|wg|tailscale|zt|cni|cali|flannel|vxlan|gre"
+    r"(lo\d*|docker|br\d|br-|virbr|veth|vnet|tap|tun|utun|wg|tailscale|zt|cni|cali|flannel|vxlan|gre"
     r"|geneve|sit|ip6|ipip|ifb|dummy|nlmon|ovs-|br-int|br-tun|br-ex|vmbr|vmnet|fwbr|fwpr|fwln|lxc"
     r"|lxd|podman|kube|nodelocaldns|gif|stf|awdl|llw|p2p|bridge|ap\d|anpi|ppp|team|bond|vlan)"
 )
