@@ -28,9 +28,13 @@ class AcceptedKey:
     added_to: Path | None
     """The file it was added to; None if it was on record before."""
 
+    def __str__(self) -> str:
+        kept = f"added to {self.added_to}" if self.added_to else "was on record before"
+        return f"{self.type} {self.fingerprint} of {self.name}, {kept}"
+
 
 def accept_new_key(
-    host: Host, options: SshOptions | None = None, *, fingerprint: str | None = None
+    host: Host, *, connect_timeout_s: float = 10, fingerprint: str | None = None
 ) -> AcceptedKey:
     """Put the key that the host presents now on record, in the user's first known_hosts file.
 
@@ -38,13 +42,14 @@ def accept_new_key(
     the key must have it.
 
     Raises:
-        HostKeyUnknown: the key has another fingerprint than the one given.
-        HostKeyChanged, HostKeyRevoked: known_hosts speaks against the key.
+        HostKeyChanged: known_hosts has another key, or it is not the one expected.
+        HostKeyRevoked: known_hosts revokes the key.
+        HostKeyUnknown: a jump host on the way is unknown itself.
         HostUnreachable: no connection was made.
         StateError: known_hosts can't be written.
     """
     config = resolve(destination_of(host), host.identity_file)
-    hop = Hop(config, host.name, options or SshOptions())
+    hop = Hop(config, host.name, SshOptions(connect_timeout_s))
     known = load_known_hosts(hop)
     connection = shake_hands(hop, known)
     try:

@@ -1,0 +1,115 @@
+"""The form of the inventory file, and reading and writing it whole."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from sme_tools.errors import InventoryInvalid
+from sme_tools.hosts.host import Limits
+from sme_tools.yaml_source import describe, read_yaml
+
+Variables = dict[str, str | int | float | bool]
+
+
+class Grouping(BaseModel):
+    """A group or a tag: what holds for each of its hosts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sudo: bool | None = None
+    """Whether `sudo -n` may be tried where a fact needs root."""
+    variables: Variables = Field(default_factory=dict)
+    limits: Limits = Field(default_factory=dict)
+    """Thresholds of checks, by check, then by name."""
+    disabled_checks: tuple[str, ...] = ()
+
+
+class HostEntry(Grouping):
+    """A host as the file has it; what is left out comes from ssh_config."""
+
+    transport: Literal["local", "ssh"] | None = None
+    """`local` runs commands on this machine; `ssh` is what a host has otherwise."""
+    address: str | None = None
+    port: int | None = Field(default=None, ge=1, le=65535)
+    user: str | None = None
+    identity_file: Path | None = None
+    groups: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class InventoryFile(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    hosts: dict[str, HostEntry | None] = Field(default_factory=dict)
+    groups: dict[str, Grouping | None] = Field(default_factory=dict)
+    tags: dict[str, Grouping | None] = Field(default_factory=dict)
+
+    @field_validator("hosts", "groups", "tags", mode="before")
+    @classmethod
+    def _nothing_is_empty(cls, value: object) -> object:
+        return {} if value is None else value
+
+    @field_validator("hosts", "groups", "tags")
+    @classmethod
+    def _names_can_be_typed(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not name or name[0] in "@-" or any(c.isspace() or c in "/," for c in name):
+                raise ValueError(
+                    f"{name!r} can't be a name: no spaces, commas or slashes, no @ or - in front"
+                )
+        return value
+
+
+def parse(text: str, source: str) -> InventoryFile:
+    """Read the file's text.
+
+    Raises:
+        InventoryInvalid: what is wrong in it, with line, field and what is allowed.
+    """
+    values = read_yaml(text, source, InventoryInvalid)
+    _refuse_twins(yaml.compose(text, Loader=yaml.SafeLoader), source)
+    if values is None:
+        return InventoryFile()
+    if not isinstance(values, dict):
+        raise InventoryInvalid(f"{source}:1: an inventory has hosts:, groups: and tags:")
+    try:
+        return InventoryFile.model_validate(values)
+    except ValidationError as error:
+        raise InventoryInvalid(describe(error, text, source, InventoryFile)) from error
+
+
+def _refuse_twins(node: yaml.Node | None, source: str) -> None:
+    """A name that comes twice would silently hide the first."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise InventoryInvalid(f"{source}:{line}: {key.value!r} comes twice")
+            seen.add(key.value)
+            _refuse_twins(value, source)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file (0600), whole or not at all. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
