@@ -61,7 +61,8 @@ def make_venv(venv: Path, version: str) -> None:
     maker = next((makers[name] for name in makers if importlib.util.find_spec(name)), None)
     if maker is None:
         raise SetupError(f"{sys.executable} comes without ensurepip", pip_remedy(version))
-    say(f"setting up {venv.name} with Python {version}{', again' if entries else ''}")
+    again = ", again" if entries else ""
+    say(f"setting up {venv.name} with Python {version}{again}; this takes a moment")
     for path in entries:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
