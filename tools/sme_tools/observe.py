@@ -100,6 +100,8 @@ def _why_unreadable(probe: Probe, evidence: Evidence) -> str | None:
         return f"timed out after {evidence.duration_s:.0f} s"
     if evidence.outcome == "lost":
         return "the connection broke"
+    if evidence.outcome == "not-recorded":
+        return "not in the snapshot"
     if evidence.is_absent or evidence.exit_code in probe.ok_exit_codes:
         return None
     if evidence.exit_code == NO_PERMISSION_EXIT_CODE or (

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Outcome = Literal["completed", "timed-out", "lost"]
+Outcome = Literal["completed", "timed-out", "lost", "not-recorded"]
+"""not-recorded: the host is a snapshot, and this was not asked when it was taken."""
 Privilege = Literal["root", "sudo", "user"]
 
 ABSENT_EXIT_CODE = 127

@@ -16,7 +16,9 @@ from sme_tools.hosts.ssh.names import ssh_knows
 RESOLVER_TIMEOUT_S = 3.0
 """Enough for a resolver that works; one that does not may not keep a mistyped name waiting."""
 
-_SNAPSHOT_SUFFIXES = frozenset({".gz", ".zst", ".xz", ".json", ".jsonl", ".snapshot", ".sme"})
+_SNAPSHOT_SUFFIXES = frozenset(
+    {".gz", ".zst", ".xz", ".json", ".jsonl", ".snapshot", ".sme", ".smesnap"}
+)
 
 
 def destination(word: str) -> Destination:
