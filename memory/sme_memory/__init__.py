@@ -1,0 +1,1 @@
+"""What happened: incidents and the evolution log."""
