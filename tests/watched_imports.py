@@ -38,13 +38,15 @@ watching = False
 
 
 def asker(depth):
-    """File and line below the folder that this happens for; None for the work of an import."""
+    """File and line below the folder that this happens for, directly or through the standard
+    library; None for what an import or another package does.
+    """
     frame = sys._getframe(depth)
     while frame is not None:
         name = frame.f_code.co_filename
-        if name.startswith("<frozen importlib"):
+        if name.startswith("<frozen importlib") or "site-packages" in name:
             return None
-        if name.startswith(folder) and "/.venv" not in name:
+        if name.startswith(folder):
             return name, frame.f_lineno
         frame = frame.f_back
     return None
