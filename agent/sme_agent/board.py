@@ -133,8 +133,11 @@ def _by_signature(case: Case, recognised: Recognised) -> Judgement:
             waiting = [id for id in named if not case.has_run(host, id)]
             if waiting:
                 return _issue(issue, host, "open", f"needs {', '.join(waiting)}", [], [])
-            reason = f"can't be decided: the host has no facts about {missing}"
-            return _issue(issue, host, "inconclusive", reason, [], [])
+            unread = [id for id in named if _is_unknown(case, host, id)]
+            if unread:
+                reason = f"can't be decided: {', '.join(unread)} could not be read"
+                return _issue(issue, host, "inconclusive", reason, [], [])
+            return _issue(issue, host, "refuted", f"the host has no {missing}", [], evidence)
         case failed:
             reason = f"its signature can't be judged: {failed.error}"
             return _issue(issue, host, "inconclusive", reason, [], [])
@@ -190,6 +193,11 @@ def _issue(
 def _evidence(case: Case, host: str, ids: Iterable[str]) -> list[str]:
     runs = (case.facts[host].run_of(id) for id in ids)
     return _unique(run.evidence for run in runs if run is not None and run.evidence)
+
+
+def _is_unknown(case: Case, host: str, id: str) -> bool:
+    run = case.facts[host].run_of(id)
+    return run is not None and run.status == "unknown"
 
 
 def _unique(*groups: Iterable[str]) -> list[str]:

@@ -181,15 +181,16 @@ def _next_steps(case: Case, verdict: Verdict, roots: list[Finding]) -> list[Next
 def _looks_still_open(case: Case) -> list[NextStep]:
     """What would decide the hypotheses that the evidence did not reach."""
     steps = [
+        NextStep(text=f"reach {host}", why=reason)
+        for host, reason in case.incident.unreachable.items()
+    ]
+    for (host, reason), ids in _unread(case).items():
+        steps.append(NextStep(text=f"make readable on {host}: {', '.join(ids)}", why=reason))
+    steps += [
         NextStep(text=f"compare with {h.theory.split(': ', 1)[1]}", why=h.reason)
         for h in case.incident.hypotheses
         if h.status in ("open", "inconclusive") and h.cause and "@" in h.cause
     ]
-    for host, facts in case.facts.items():
-        for run in facts.unknown():
-            steps.append(NextStep(text=f"make {run.id} readable on {host}", why=run.reason or ""))
-    for host, reason in case.incident.unreachable.items():
-        steps.append(NextStep(text=f"reach {host}", why=reason))
     if not steps:
         steps.append(
             NextStep(
@@ -218,10 +219,15 @@ def _confidence(
 
 def _unknowns(case: Case) -> list[str]:
     """What could not be read: it counts neither as healthy nor as a finding."""
-    unread = [
-        f"{host}: {run.id}: {run.reason}"
-        for host, facts in case.facts.items()
-        for run in facts.unknown()
-    ]
+    unread = [f"{host}: {', '.join(ids)}: {why}" for (host, why), ids in _unread(case).items()]
     broken = [f"check {id}: {why}" for id, why in sorted(case.check_failures.items())]
     return [*unread, *broken]
+
+
+def _unread(case: Case) -> dict[tuple[str, str], list[str]]:
+    """The probes that could not be read, by host and reason."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for host, facts in case.facts.items():
+        for run in facts.unknown():
+            found.setdefault((host, run.reason or ""), []).append(run.id)
+    return found

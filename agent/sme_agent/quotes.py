@@ -37,6 +37,9 @@ def _telling(finding: Finding) -> list[tuple[str, int]]:
             weights[part] = 3
     if finding.subject != "host":
         weights[finding.subject] = 6
+    for word in finding.title.split():
+        if len(word) > 3:
+            weights.setdefault(word.strip(".,:;()"), 1)
     for value in _leaves(finding.facts):
         text = _as_printed(value)
         if text:
@@ -79,6 +82,9 @@ def _cut(line: str, telling: list[tuple[str, int]]) -> str:
     line = line.strip()
     if len(line) <= MAX_LINE:
         return line
-    at = max(min((line.find(text) for text, _ in telling if text in line), default=0) - 20, 0)
+    if any(text in line[:MAX_LINE] for text, _ in telling):
+        at = 0
+    else:
+        at = max(min(line.find(text) for text, _ in telling if text in line) - 20, 0)
     piece = line[at : at + MAX_LINE]
     return ("…" if at else "") + piece + ("…" if at + MAX_LINE < len(line) else "")

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from sme_agent.case import Case, Recognised
-from sme_agent.symptom import areas_of, domains_of, words_of
+from sme_agent.symptom import areas_of, words_of
 from sme_tools.checks.conditions import Holds
 from sme_tools.checks.finding import Finding, at_least
 from sme_tools.checks.references import probes_named
 
-PERVASIVE = frozenset({"storage", "system", "logs"})
-"""A grave finding here can make anything else fail: a full disk, no memory, a wrong clock."""
-
 
 def relevance(case: Case, finding: Finding) -> int:
     """0: nothing in common with the symptom; higher: more. Without a symptom everything counts."""
-    if not case.incident.symptom:
+    symptom = case.incident.symptom
+    if not symptom:
         return 1
+    areas = areas_of(symptom).values()
     domain = finding.check.split(".")[0]
-    score = 0
-    if domain in domains_of(areas_of(case.incident.symptom).values()):
-        score += 2
-    spoken = words_of(case.incident.symptom)
-    score += 2 * len(spoken & words_of(f"{finding.subject} {finding.title}"))
+    score = 2 if any(domain in area.domains for area in areas) else 0
+    score += 2 * len(words_of(symptom) & words_of(f"{finding.subject} {finding.title}"))
     near = {match.issue.id for match in case.near}
     if any(names(case, r, finding) for r in case.recognised if r.issue.id in near):
         score += 3
-    if domain in PERVASIVE and at_least(finding.severity, "high"):
+    # “docker … no space” speaks of containers and of storage: what is behind it must fit both.
+    if at_least(finding.severity, "high") and all(a.may_come_from(finding.check) for a in areas):
         score += 1
     return score
 

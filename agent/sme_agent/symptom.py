@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
@@ -23,8 +22,15 @@ class Area(BaseModel):
     domains: tuple[str, ...]
     level: int
     """How deep a symptom of this area asks to look."""
+    behind: tuple[str, ...]
+    """Domains and checks outside of the area that such trouble often comes from."""
     words: tuple[str, ...]
     """Words, or phrases of several, in lower case; a word also stands for its plural."""
+
+    def may_come_from(self, check: str) -> bool:
+        """Whether a finding of this check can be behind such a symptom."""
+        domain = check.split(".")[0]
+        return domain in self.domains or domain in self.behind or check in self.behind
 
 
 @cache
@@ -48,11 +54,6 @@ def areas_of(symptom: str | None) -> dict[str, Area]:
 def words_of(text: str) -> set[str]:
     """The telling words of a text, in lower case."""
     return {word for word in _WORD.findall(text.lower()) if len(word) > 2} - _COMMON
-
-
-def domains_of(found: Iterable[Area]) -> set[str]:
-    """The domains of facts that these areas lie in."""
-    return {domain for area in found for domain in area.domains}
 
 
 def _says(spoken: str, phrase: str) -> bool:
