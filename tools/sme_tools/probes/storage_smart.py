@@ -89,7 +89,8 @@ def smart(output: str) -> list[SmartDisk]:
     """Each disk's SMART health, errors and wear. Source: smartctl(8)."""
     disks = []
     for report in _reports(output):
-        device = report.get("device", {}).get("name", "disk")
+        argv = report.get("smartctl", {}).get("argv") or ["disk"]
+        device = report.get("device", {}).get("name") or argv[-1]
         messages = report.get("smartctl", {}).get("messages", [])
         if "smart_status" not in report and not _figures(report):
             problem = "; ".join(message["string"] for message in messages)
