@@ -57,7 +57,8 @@ class SmartDisk(Fact):
     needs_root=True,
     timeout_s=20,
     # Only RAID controllers need the type that the scan names; "-d scsi" would hide ATA attributes.
-    # -n standby leaves a sleeping disk asleep.
+    # -n standby leaves a sleeping disk asleep. Before 7.0 there is no -j, and the text names no
+    # device: its name is printed below it.
     command="""\
 [ "$(id -u)" = 0 ] || exit 77
 smartctl --scan | while read -r device option type rest; do
@@ -66,7 +67,7 @@ smartctl --scan | while read -r device option type rest; do
   *) set -- ;;
   esac
   smartctl -n standby -j -a "$@" "$device" 2>&1 || [ $? -ne 1 ] \\
-    || { echo "$device:"; smartctl -n standby -a "$@" "$device"; }
+    || { smartctl -n standby -a "$@" "$device"; echo "$device:"; }
 done
 :""",
     reads=with_options(

@@ -53,7 +53,7 @@ def smart_text_as_json(text: str) -> dict[str, Any]:
 
 def _device(text: str, fields: dict[str, str]) -> str:
     """smartctl's text does not name the device: its serial number must do."""
-    named = re.search(r"^(/dev/\S+):?\s*$", text, re.MULTILINE)
+    named = re.search(r"^(/dev/\S+?):?\s*$", text, re.MULTILINE)
     serial = fields.get("Serial Number") or fields.get("Serial number")
     return named[1] if named else serial or fields.get("Device Model", "disk")
 
