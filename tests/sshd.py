@@ -64,7 +64,8 @@ def words(key: Path) -> str:
 
 
 def _keygen(*arguments: object) -> None:
-    subprocess.run([tool("ssh-keygen"), "-q", *map(str, arguments)], check=True)
+    command = [tool("ssh-keygen"), "-q", *map(str, arguments)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
 class Sshd:
@@ -193,7 +194,9 @@ class Client:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.known_hosts = self.folder / "known_hosts"
 
-    def log_in_to(self, server: Sshd, name: str, *, more: str = "", key: Path | None = None) -> Path:
+    def log_in_to(
+        self, server: Sshd, name: str, *, more: str = "", key: Path | None = None
+    ) -> Path:
         """Everything a login needs, under this name of ssh_config; returns the key."""
         key = key or make_key(self.folder / f"key_{name}")
         server.authorize(key)
@@ -205,9 +208,7 @@ class Client:
         """An entry of ssh_config."""
         self.write(
             f"Host {name}\n  HostName {server.address}\n  Port {server.port}\n"
-            f"  User {server.user}\n  "
-            + "\n  ".join(more.splitlines())
-            + "\n"
+            f"  User {server.user}\n  " + "\n  ".join(more.splitlines()) + "\n"
         )
 
     def write(self, text: str) -> None:

@@ -93,12 +93,9 @@ def shake_hands(hop: Hop, known: KnownHosts, depth: int = 0) -> Connection:
     try:
         session.start_client(timeout=limit)
         if not session.initial_kex_done:
-            raise hop.error(
-                HostUnreachable,
-                f"{hop.config.address} did not end the handshake within {limit:g} s",
-            )
+            raise TimeoutError
     except (paramiko.SSHException, EOFError, OSError) as error:
-        message = _why_no_session(hop, error, below)
+        message = _why_no_session(hop, error, below, greeted=bool(session.remote_version))
         connection.close()
         raise hop.error(HostUnreachable, message) from error
     except BaseException:
@@ -189,7 +186,9 @@ def _jump_config(jump: Destination, before: list[Destination]) -> SshConfig:
     return replace(config, proxy_jump=chain, proxy_command=None)
 
 
-def _why_no_session(hop: Hop, error: Exception, below: Connection | ProxyProcess | None) -> str:
+def _why_no_session(
+    hop: Hop, error: Exception, below: Connection | ProxyProcess | None, *, greeted: bool
+) -> str:
     """What went wrong in a handshake, in words: paramiko tells it by the error's context."""
     address = hop.config.address
     cause = error.__context__ or error
@@ -197,6 +196,8 @@ def _why_no_session(hop: Hop, error: Exception, below: Connection | ProxyProcess
         complaint = below.complaint()
         address = "the ProxyCommand" + (f" (it says: {complaint})" if complaint else "")
     if isinstance(cause, TimeoutError):
+        if greeted:
+            return f"{address} did not end the SSH handshake within {hop.timeout_s:g} s"
         return f"{address} took the connection, but sent no SSH greeting within {hop.timeout_s:g} s"
     if isinstance(cause, EOFError | ConnectionError):
         return (

@@ -33,6 +33,18 @@ class KeyUnusable(Exception):
         self.unlock = unlock
 
 
+class _CertifiedAgentKey(AgentKey):
+    """A certificate that an agent holds: paramiko's own class makes plain keys of some."""
+
+    def __init__(self, agent: AgentSSH, blob: bytes, comment: str) -> None:
+        super().__init__(agent=agent, blob=blob, comment=comment)
+        self.public_blob = PublicBlob(self.name, blob)  # type: ignore[assignment]
+
+    def asbytes(self) -> bytes:
+        """By this the agent finds the key to sign with."""
+        return self.blob
+
+
 @dataclass(frozen=True)
 class Identity:
     """A key that may be offered."""
@@ -61,8 +73,10 @@ class Agent(AgentSSH):
             raise
 
     def keys(self) -> list[AgentKey]:
-        """The keys, certificates among them."""
-        return list(self.get_keys())
+        """The keys, then those that are certified, ready to be offered with their certificates."""
+        plain = [key for key in self.get_keys() if not _is_certificate(key.get_name())]
+        certified = [key for key in self.get_keys() if _is_certificate(key.get_name())]
+        return plain + [_CertifiedAgentKey(self, key.blob, key.comment) for key in certified]
 
     def close(self) -> None:
         """End the connection."""
@@ -151,9 +165,13 @@ def _beside(file: Path) -> list[PublicKey]:
     return [found] if found else []
 
 
+def _is_certificate(type_: str) -> bool:
+    return type_.endswith(CERTIFICATE_SUFFIX)
+
+
 def _certified(key: PublicKey) -> PublicKey:
     """The plain key, be it in a certificate or not."""
-    if not key.type.endswith(CERTIFICATE_SUFFIX):
+    if not _is_certificate(key.type):
         return key
     try:
         return Certificate.parse(key).key

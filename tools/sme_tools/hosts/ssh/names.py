@@ -24,7 +24,7 @@ _LINE = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*)")
 
 
 def ssh_names() -> list[str]:
-    """The names that Host lines spell out, in their order: no patterns, none negated."""
+    """The names that Host and Match lines spell out, in their order: no patterns, none negated."""
     found: dict[str, None] = {}
     for patterns in _pattern_lists():
         for pattern in patterns:
@@ -46,11 +46,12 @@ def _pattern_lists() -> Iterator[list[str]]:
     if home_is_the_accounts():
         configs.append(SYSTEM_CONFIG)
     for config in configs:
-        yield from _read(config, config.parent, 0)
+        yield from _read(config, ())
 
 
-def _read(file: Path, folder: Path, depth: int) -> Iterator[list[str]]:
-    """The pattern lists of one file. `folder` is where relative Includes are."""
+def _read(file: Path, within: tuple[Path, ...]) -> Iterator[list[str]]:
+    """The pattern lists of one file, which those `within` include, the outermost first."""
+    within = (*within, file)
     try:
         text = file.read_text("utf-8", "replace")
     except OSError:
@@ -65,11 +66,17 @@ def _read(file: Path, folder: Path, depth: int) -> Iterator[list[str]]:
                 yield words
             case "match":
                 yield from _match_names(words)
-            case "include" if depth < MAX_DEPTH:
-                for word in words:
-                    pattern = str(folder / Path(word).expanduser())
-                    for path in sorted(glob.glob(pattern)):  # noqa: PTH207 - Path takes no absolute
-                        yield from _read(Path(path), folder, depth + 1)
+            case "include" if len(within) <= MAX_DEPTH:
+                for path in _included(words, within[0].parent):
+                    if path not in within:
+                        yield from _read(path, within)
+
+
+def _included(words: list[str], folder: Path) -> Iterator[Path]:
+    for word in words:
+        pattern = str(folder / Path(word).expanduser())
+        for name in sorted(glob.glob(pattern)):  # noqa: PTH207 - Path's takes no absolute pattern
+            yield Path(name)
 
 
 def _words(text: str) -> list[str]:
