@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
+from collections.abc import Iterator
 
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.safety.secret_finder import find_secrets
@@ -34,12 +35,21 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text without its secrets. Text without secrets comes back unchanged."""
-        for _ in range(_MAX_PASSES):
-            found = find_secrets(text)
-            if not found:
-                break
-            text = self._replace(text, found)  # a shorter text may bring more into view
-        return text
+        return self._text(text, _MAX_PASSES)
+
+    def _text(self, text: str, passes: int) -> str:
+        found = find_secrets(text)
+        if not found or passes == 0:
+            return text
+        # A secret ends what was looked at, so its neighbours may hide another: `-u a:b -p c`.
+        parts: list[str] = []
+        done = 0
+        for start, end, inside in _neighbourhoods(text, found):
+            replaced = self._replace(text[start:end], start, inside)
+            parts += (text[done:start], self._text(replaced, passes - 1))
+            done = end
+        parts.append(text[done:])
+        return "".join(parts)
 
     def evidence(self, evidence: Evidence) -> Evidence:
         """The evidence with its command and both its streams redacted."""
@@ -50,13 +60,14 @@ class Redactor:
         }
         return evidence.model_copy(update=redacted) if redacted else evidence
 
-    def _replace(self, text: str, found: list[Secret]) -> str:
+    def _replace(self, text: str, offset: int, found: list[Secret]) -> str:
         parts: list[str] = []
         done = 0
         for secret in found:
-            placeholder = self._placeholder(text[secret.start : secret.end], secret.kind)
-            parts += (text[done : secret.start], secret.quote, placeholder, secret.quote)
-            done = secret.end
+            start, end = secret.start - offset, secret.end - offset
+            placeholder = self._placeholder(text[start:end], secret.kind)
+            parts += (text[done:start], secret.quote, placeholder, secret.quote)
+            done = end
         parts.append(text[done:])
         return "".join(parts)
 
@@ -70,3 +81,19 @@ class Redactor:
                 known = f"<secret:{kind}:{len(self._placeholders) + 1}>"
                 self._placeholders[digest] = known
         return known
+
+
+def _neighbourhoods(text: str, found: list[Secret]) -> Iterator[tuple[int, int, list[Secret]]]:
+    """The lines around secrets, with one more before and after, as (start, end, secrets)."""
+    start, end, inside = 0, -1, list[Secret]()
+    for secret in found:
+        line = text.rfind("\n", 0, secret.start)
+        before = text.rfind("\n", 0, max(line, 0)) + 1
+        after = text.find("\n", text.find("\n", secret.end) + 1 or len(text))
+        if inside and before > end:
+            yield start, end, inside
+            inside = []
+        start = start if inside else before
+        end = len(text) if after < 0 else after
+        inside.append(secret)
+    yield start, end, inside

@@ -1,15 +1,17 @@
-"""Finds the secrets in a text: one pass over it, and a closer look only where an anchor stands.
+"""Finds the secrets in a text: a quick look for anchors, and a closer look where one stands.
 
-All anchors (the beginnings of known formats, the names of secrets, `://` …) are one regular
-expression, written as a tree of their letters; on log text it is the whole cost. Every closer look
-is bounded, so the time is linear in the length of the text, whatever is in it.
+The anchors (the beginnings of known formats, the names of secrets, `://` …) are two regular
+expressions, written as trees of letters: names may stand inside a longer word, all else begins
+where a word begins. On log text they are the whole cost. Every closer look is bounded, so the time
+is linear in the length of the text, whatever is in it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import NamedTuple
 
 from sme_tools.safety.secret_contexts import CONTEXTS, FINDERS, Finder
 from sme_tools.safety.secret_formats import FORMATS, Format
@@ -19,21 +21,32 @@ from sme_tools.safety.secret_values import PLACEHOLDER, Secret
 
 def find_secrets(text: str) -> list[Secret]:
     """The secrets in a text, in order, without overlaps. Placeholders are never part of one."""
-    anchors, finders = _tables()
-    folded = _lower(text)
+    tables = _tables()
     found: list[Secret] = []
     done = 0
-    for anchor in anchors.finditer(folded):
-        at, end = anchor.span()
+    for at, anchor in _anchors(text, tables):
         if at < done:
             continue
-        for finder in finders.get(anchor[0], ()):
-            secret = finder(text, at, end)
+        for finder in tables.finders[anchor]:
+            secret = finder(text, at, at + len(anchor))
             if secret is not None and secret.start >= done:
                 found.append(_named_by_format(text, secret))
                 done = secret.end
                 break
     return found
+
+
+def _anchors(text: str, tables: _Tables) -> list[tuple[int, str]]:
+    """Where anchors stand, in order; not those inside of placeholders."""
+    folded = "\n" + _lower(text)  # so that the beginning of the text is one of a word
+    places = [(m.start(1) - 1, m[1]) for m in tables.at_words.finditer(folded)]
+    places += [
+        (m.start() - 1, m[0])
+        for m in tables.anywhere.finditer(folded)
+        if not (m[0].startswith("<secret:") and m[0].endswith(">"))
+    ]
+    places.sort()
+    return places
 
 
 def _lower(text: str) -> str:
@@ -70,13 +83,27 @@ def _stands_alone(text: str, at: int) -> bool:
     return text[max(0, at - 2) : at] in ("\\n", "\\t", "\\r")  # a line break inside JSON
 
 
+class _Tables(NamedTuple):
+    anywhere: re.Pattern[str]
+    """The anchors that may stand inside a word, and the placeholders, to be passed over."""
+    at_words: re.Pattern[str]
+    """The other anchors, as group 1."""
+    finders: dict[str, tuple[Finder, ...]]
+    """What to try at each anchor."""
+
+
+_WORD_BEGINS = r"[^a-z0-9](?:[nrt]|[0-9;]{0,8}m|3d|3a|2f|20|22)?"
+"""Also after a line break inside JSON, a colour, a percent-encoded sign."""
+
+
 @cache
-def _tables() -> tuple[re.Pattern[str], dict[str, tuple[Finder, ...]]]:
-    """The regular expression of all anchors, and what to try at each of them."""
+def _tables() -> _Tables:
     by_anchor: dict[str, list[Finder]] = {}
+    followed_by: dict[str, str] = {}
     for form in FORMATS:
         for beginning in form.beginnings:
             by_anchor.setdefault(beginning.lower(), []).append(_finder_of(form))
+            followed_by[beginning.lower()] = r"(?=\S{8})"
     for context in CONTEXTS:
         for anchor in context.anchors:
             by_anchor.setdefault(anchor, []).append(context.find)
@@ -84,8 +111,15 @@ def _tables() -> tuple[re.Pattern[str], dict[str, tuple[Finder, ...]]]:
         by_anchor.setdefault(anchor, []).append(finder)
     for word in WORDS:
         by_anchor.setdefault(word, []).append(named_secret)
-    finders = {anchor: tuple(_with_shorter(anchor, by_anchor)) for anchor in by_anchor}
-    return re.compile(f"{PLACEHOLDER}|{_tree(by_anchor)}"), finders
+        followed_by[word] = "(?![a-z])"
+    anchors = {anchor: followed_by.get(anchor, "") for anchor in by_anchor}
+    anywhere = {a: after for a, after in anchors.items() if a in WORDS or not a[0].isalnum()}
+    at_words = {a: after for a, after in anchors.items() if a not in anywhere}
+    return _Tables(
+        anywhere=re.compile(f"{PLACEHOLDER}|{_tree(anywhere)}"),
+        at_words=re.compile(f"{_WORD_BEGINS}({_tree(at_words)})"),
+        finders={anchor: tuple(_with_shorter(anchor, by_anchor)) for anchor in by_anchor},
+    )
 
 
 def _with_shorter(anchor: str, by_anchor: dict[str, list[Finder]]) -> Iterable[Finder]:
@@ -100,13 +134,16 @@ def _ending_earlier(finder: Finder, chars: int) -> Finder:
     return lambda text, at, end: finder(text, at, end - chars)
 
 
-def _tree(words: Iterable[str]) -> str:
-    """A regular expression that matches any of the words, the longest where several do."""
-    by_first: dict[str, list[str]] = {}
-    for word in sorted(words):
-        by_first.setdefault(word[:1], []).append(word[1:])
-    ends_here = by_first.pop("", None) is not None
+def _tree(words: Mapping[str, str]) -> str:
+    """A regular expression for any of the words, the longest where several match.
+
+    Each word comes with what must follow it, as a lookahead.
+    """
+    by_first: dict[str, dict[str, str]] = {}
+    for word, followed_by in sorted(words.items()):
+        by_first.setdefault(word[:1], {})[word[1:]] = followed_by
+    ends_here = by_first.pop("", None)
     branches = [re.escape(first) + _tree(rest) for first, rest in by_first.items()]
-    if not branches:
-        return ""
-    return f"(?:{'|'.join(branches)})" + ("?" if ends_here else "")
+    if ends_here is not None:
+        branches.append(ends_here[""])
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"

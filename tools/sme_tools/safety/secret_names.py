@@ -190,16 +190,18 @@ def _value(
             return None
         end = bare.end()
     value = text[start:end]
-    if "<secret:" in value[:8] or not _is_secret(value, strength, clear):
+    if "<secret:" in value[:8] or not _is_secret(
+        value, strength, clear=clear, quoted=opening is not None
+    ):
         return None
     quote = ""
     if opening is None:
         quote = tail["close"] if tail["close"] and value.isdigit() else ""
         more = _BARE.match(text, end)
         end = more.end() if more else end
-        phrase = _MORE_WORDS.match(text, end) if own_line and strength == "password" else None
-        if phrase is not None and not tail["close"]:
-            end = end + len(phrase[0].rstrip())
+        if own_line and strength == "password" and (tail["assign"] or "").endswith((" ", "\t")):
+            phrase = _MORE_WORDS.match(text, end)
+            end += len(phrase[0].rstrip()) if phrase and not tail["close"] else 0
     return Secret(start, end, "wireguard-key" if _is_wireguard(text[start:end]) else kind, quote)
 
 
@@ -232,8 +234,8 @@ def _block_scalar(text: str, block: re.Match[str], kind: str) -> Secret | None:
     return Secret(start, end, kind)
 
 
-def _is_secret(value: str, strength: Strength, clear: bool) -> bool:
-    if is_innocent(value):
+def _is_secret(value: str, strength: Strength, *, clear: bool, quoted: bool) -> bool:
+    if is_innocent(value, quoted=quoted):
         return False
     if strength == "auth":
         return is_basic_auth(value) or (clear and len(value) >= 16 and looks_random(value))

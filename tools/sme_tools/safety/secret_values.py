@@ -28,21 +28,20 @@ DECIDING_CHARS = 256
 """So much of a value is looked at to judge it: the same text may be looked at from many places,
 and a limit keeps that linear."""
 
-_WORDS = frozenset(
-    """
-    null none nil undefined unset empty missing absent unknown n/a na default optional required
-    true false yes no on off enabled disabled allow deny allowed denied ask always never
-    ok valid invalid incorrect correct wrong bad expired changed unchanged locked unlocked
-    accepted rejected refused failed failure success successful succeeded mismatch unexpected
-    authentication permission error not is must has was will should cannot can't could too for see
-    please enter hidden redacted masked sensitive encrypted removed filtered omitted protected
-    files compat systemd sss ldap winbind nis db dns str string text object bytes secretstr
-    basic bearer digest interactive keyboard-interactive publickey
-    amd64 i386 arm64 armhf armel all any ppc64el s390x riscv64 mips64el
-    """.split()
-)
+_INNOCENT_WORDS = """
+null none nil undefined unset empty missing absent unknown n/a na default optional required
+true false yes no on off enabled disabled allow deny allowed denied ask always never
+ok valid invalid incorrect correct wrong bad expired changed unchanged locked unlocked
+accepted rejected refused failed failure success successful succeeded mismatch unexpected
+authentication permission error not is must has was will should cannot can't could too for see
+please enter hidden redacted masked sensitive encrypted removed filtered omitted protected
+files compat systemd sss ldap winbind nis db dns str string text object bytes secretstr
+basic bearer digest interactive keyboard-interactive publickey
+amd64 i386 arm64 armhf armel all any ppc64el s390x riscv64 mips64el
+"""
 """Nothing there; switches; states and complaints; databases (nsswitch.conf), types and methods;
 the architecture in dpkg's `passwd:amd64`."""
+_WORDS = frozenset(_INNOCENT_WORDS.split())
 
 _INNOCENT = re.compile(
     rf"""
@@ -77,10 +76,14 @@ _NOT_RANDOM = re.compile(
 _EDGES = "\"'`.,:;!?()[]{}"
 
 
-def is_innocent(value: str) -> bool:
-    """Whether a value is plainly no secret, whatever its name says."""
+def is_innocent(value: str, *, quoted: bool = False) -> bool:
+    """Whether a value is plainly no secret, whatever its name says.
+
+    Without quotes the value may be the rest of a sentence, and its first word decides.
+    """
     value = value[:DECIDING_CHARS].strip()
-    if len(value) < 2 or value.strip(_EDGES).lower().split(" ", 1)[0] in _WORDS:
+    words = value.strip(_EDGES).lower()
+    if len(value) < 2 or (words if quoted else words.split(" ", 1)[0]) in _WORDS:
         return True
     return (
         _FEW_DIGITS.fullmatch(value) is not None
