@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 
 from sme_tools.errors import ProbeError
-from sme_tools.probes.certificates_reading import X509, Certificate, certificate_fields
+from sme_tools.probes.certificates_reading import (
+    X509,
+    Certificate,
+    certificate_fields,
+    host_clock,
+)
 from sme_tools.probes.registry import probe
 
 PROBE = "certificates.listeners"
@@ -39,6 +44,7 @@ listening() {
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print $2 }' |
     while IFS=: read -r address port; do echo "LISTEN 0 0 127.0.0.1:$((0x$port))"; done
 }
+echo "now $(date +%s)"
 { ss -tlnp 2>/dev/null || netstat -tlnp 2>/dev/null || listening; } | awk '
 BEGIN {
   split("443 8443 9443 8006 8007 6443 10250 2376 2379 636 853 989 990 993 995 465 5986 8883", a)
@@ -77,7 +83,8 @@ def listeners(output: str) -> list[ListenerCertificate]:
     A port that asks for a name (SNI) shows its default certificate alone.
     """
     found = []
-    for block in re.split(r"\n\s*\n", output.strip()):
+    now = host_clock(output)
+    for block in re.split(r"\n\s*\n", re.sub(r"^now \d+\n", "", output).strip()):
         if not block.strip():
             continue
         head = re.match(r"listener (\S+):(\d+) ?(\S*)\n", block)
@@ -91,7 +98,7 @@ def listeners(output: str) -> list[ListenerCertificate]:
                     "port": int(head[2]),
                     "process": head[3] or None,
                     "verify_error": verify[2] if verify and verify[1] != "0" else None,
-                    **certificate_fields(block, PROBE),
+                    **certificate_fields(block, PROBE, now),
                 }
             )
         )

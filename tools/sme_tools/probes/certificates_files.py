@@ -14,6 +14,7 @@ from sme_tools.probes.certificates_reading import (
     X509,
     Certificate,
     certificate_fields,
+    host_clock,
 )
 from sme_tools.probes.registry import probe
 
@@ -28,9 +29,7 @@ class FileCertificate(Certificate):
     path: str
     verdict: Verdict | None = None
     """What the tool that listed it (certbot, kubeadm) thought of it at that time; None for a file
-    that we read ourselves: compare not_after with the clock."""
-    days_left: float | None = None
-    """What that tool said is left; None where it did not say."""
+    that was read with openssl."""
 
 
 class Files(Fact):
@@ -43,6 +42,7 @@ class Files(Fact):
 
 
 _COMMAND = r"""
+echo "now $(date +%s)"
 for folder in /etc/letsencrypt/live /etc/pve/local /etc/kubernetes/pki; do
   [ -e $folder ] && [ ! -r $folder ] && exit 77
 done
@@ -94,7 +94,7 @@ def files(output: str) -> Files:
         return Files(certificates=list(_from_certbot(output)), unreadable=[])
     if re.search(r"^CERTIFICATE +EXPIRES", output, re.MULTILINE):
         return Files(certificates=list(_from_kubeadm(output)), unreadable=[])
-    if output.startswith("file "):
+    if re.match(r"now \d+$", output, re.MULTILINE):
         return _from_probe(output)
     if output.strip() and "notAfter" not in output:
         raise ProbeError(PROBE, line=output.strip().split("\n")[0])
@@ -103,10 +103,11 @@ def files(output: str) -> Files:
 
 def _from_probe(output: str) -> Files:
     found, unreadable = [], []
+    now = host_clock(output)
     for block in re.split(r"^file ", output, flags=re.MULTILINE)[1:]:
         path, _, text = block.partition("\n")
         if "notAfter" in text:
-            fields = certificate_fields(text, PROBE)
+            fields = certificate_fields(text, PROBE, now)
             found.append(FileCertificate.model_validate({"path": path, **fields}))
         else:
             unreadable.append(path)

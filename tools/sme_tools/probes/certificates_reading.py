@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sme_tools.errors import ProbeError
 from sme_tools.facts import Fact
@@ -32,10 +32,19 @@ class Certificate(Fact):
     not_after: datetime
     lifetime_days: float | None = None
     """From not_before to not_after: short-lived certificates are renewed late on purpose."""
+    days_left: float | None = None
+    """Until not_after, by the host's clock or in the words of the tool that listed it; negative
+    once it has expired. None where neither is known: compare not_after with the clock."""
 
 
-def certificate_fields(text: str, probe: str) -> dict[str, object]:
-    """The fields of `Certificate` in what `X509` printed.
+def host_clock(output: str) -> datetime | None:
+    """The host's clock, where the output says it: `now SECONDS`, printed by `date +%s`."""
+    stated = re.search(r"^now (\d+)$", output, re.MULTILINE)
+    return datetime.fromtimestamp(int(stated[1]), UTC) if stated else None
+
+
+def certificate_fields(text: str, probe: str, now: datetime | None = None) -> dict[str, object]:
+    """The fields of `Certificate` in what `X509` printed; `now` gives the days that are left.
 
     Raises:
         ProbeError: there is no notAfter, or a date of unknown form.
@@ -53,16 +62,22 @@ def certificate_fields(text: str, probe: str) -> dict[str, object]:
         fields["names"] = names
     not_after = openssl_date(values["notAfter"], probe)
     fields["not_after"] = not_after
+    if now is not None:
+        fields["days_left"] = _days(not_after - now)
     if "notBefore" in values:
         not_before = openssl_date(values["notBefore"], probe)
         fields["not_before"] = not_before
-        fields["lifetime_days"] = round((not_after - not_before).total_seconds() / 86400, 2)
+        fields["lifetime_days"] = _days(not_after - not_before)
     return fields
+
+
+def _days(span: timedelta) -> float:
+    return round(span.total_seconds() / 86400, 2)
 
 
 def openssl_date(text: str, probe: str) -> datetime:
     """`May 25 16:39:40 2019 GMT`, or the ISO form of `-dateopt iso_8601`. Raises ProbeError."""
-    match = re.match(r"(\w{3}) +(\d+) (\d+):(\d+):(\d+)(?:\.\d+)? (\d+)( GMT)?$", text.strip())
+    match = re.match(r"(\w{3}) +(\d+) (\d+):(\d+):(\d+)(?:\.\d+)? (\d{4})( GMT)?$", text.strip())
     try:
         if match:
             month = MONTHS.index(match[1]) + 1

@@ -8,6 +8,7 @@ from typing import Any
 
 from sme_tools.errors import ProbeError
 from sme_tools.facts import Fact
+from sme_tools.probes.containers_reading import DOCKER
 from sme_tools.probes.registry import probe
 
 DAEMON = "containers.docker_daemon"
@@ -42,9 +43,7 @@ _INFO = (
     "{{end}}null]}"
 )
 
-# A client without an engine (it talks to another host) is no fault: then there is no daemon here.
-_COMMAND = f"""\
-docker --version 2>/dev/null | grep -qi podman && exit 127
+_COMMAND = f"""{DOCKER}\
 said=$(docker version --format '{{{{.Server.Version}}}}' 2>&1)
 case $? in
 0)
@@ -53,8 +52,7 @@ case $? in
   [ -d "$root" ] && df -P -k "$root" | tail -n 1
   exit 0;;
 esac
-case $said in *'ermission denied'*) exit 77;; esac
-command -v dockerd >/dev/null 2>&1 || [ -e /snap/bin/docker ] || exit 127
+(give_up "$said") 2>/dev/null || case $? in 77 | 127) exit $?;; esac
 enabled=no
 if [ -d /run/systemd/system ]; then
   for unit in docker.service docker.socket snap.docker.dockerd.service; do
@@ -72,6 +70,7 @@ printf 'unreachable %s %s\\n' $enabled "$said"
     DAEMON,
     level=1,
     tool="docker",
+    needs_root=True,
     command=_COMMAND,
     timeout_s=15,
     reads=("docker info", "docker version", "docker system info"),
@@ -139,6 +138,8 @@ class LogFile(Fact):
 
     container: str
     """The first 12 digits of its id."""
+    folder: str
+    """Where the daemon keeps it."""
     size_bytes: int
 
 
@@ -158,14 +159,10 @@ class DockerDisk(Fact):
     tool="docker",
     needs_root=True,
     timeout_s=45,
-    command="docker --version 2>/dev/null | grep -qi podman && exit 127\n"
-    "said=$(docker system df --format '{{json .}}' 2>&1) || {\n"
-    "  case $said in *'ermission denied'*) exit 77;; esac\n"
-    "  printf '%s\\n' \"$said\" >&2; exit 1\n"
-    "}\n"
+    command=DOCKER + "said=$(docker system df --format '{{json .}}' 2>&1) || give_up \"$said\"\n"
     "printf '%s\\n' \"$said\"\n"
     "cd \"$(docker info --format '{{.DockerRootDir}}')/containers\" 2>/dev/null || exit 0\n"
-    "echo logs\n"
+    'echo "logs $PWD"\n'
     "for log in *; do\n"
     '  set -- "$log"/*-json.log*; [ -e "$1" ] && du -k -c "$@" | sed -n "\\$s/total/$log/p"\n'
     "done | sort -rn | head -n 10",
@@ -173,7 +170,8 @@ class DockerDisk(Fact):
 )
 def docker_disk(output: str) -> DockerDisk:
     """What images, containers, volumes, caches and logs take. Source: docker-system-df(1)."""
-    listed, marked, logged = output.partition("\nlogs\n")
+    listed, marked, logged = output.partition("\nlogs ")
+    folder, _, logged = logged.partition("\n")
     lines = [line for line in listed.splitlines() if line.strip()]
     if lines and lines[0].startswith("{"):
         rows = [json.loads(line) for line in lines]
@@ -183,7 +181,7 @@ def docker_disk(output: str) -> DockerDisk:
     if not kinds:
         raise ProbeError(DISK, "no kinds of data")
     logs = [
-        LogFile(container=words[1][:12], size_bytes=int(words[0]) * 1024)
+        LogFile(container=words[1][:12], folder=folder, size_bytes=int(words[0]) * 1024)
         for line in logged.splitlines()
         if len(words := line.split()) == 2
     ]

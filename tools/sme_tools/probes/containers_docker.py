@@ -10,6 +10,7 @@ from typing import Any
 from sme_tools.errors import ProbeError
 from sme_tools.facts import Fact
 from sme_tools.probes.containers_reading import (
+    DOCKER,
     Container,
     Gpu,
     containers_of_table,
@@ -42,12 +43,8 @@ _INSPECT = (
     "{{json .}},{{end}}{{end}}null]}"
 )
 
-_COMMAND = f"""\
-docker --version 2>/dev/null | grep -qi podman && exit 127
-ids=$(docker ps -aq --no-trunc 2>&1) || {{
-  case $ids in *'ermission denied'*) exit 77;; esac
-  printf '%s\\n' "$ids" >&2; exit 1
-}}
+_COMMAND = f"""{DOCKER}\
+ids=$(docker ps -aq --no-trunc 2>&1) || give_up "$ids"
 gpus=$(ls -d /dev/nvidia[0-9] /dev/nvidiactl /dev/kfd 2>/dev/null)
 printf '{{"now":%s,"count":%s,"gpu_nodes":"%s"}}\\n' "$(date +%s)" \\
   "$(printf '%s' "$ids" | grep -c .)" "$(echo $gpus)"
@@ -59,6 +56,7 @@ printf '{{"now":%s,"count":%s,"gpu_nodes":"%s"}}\\n' "$(date +%s)" \\
     PROBE,
     level=1,
     tool="docker",
+    needs_root=True,
     command=_COMMAND,
     timeout_s=20,
     reads=(
@@ -205,12 +203,10 @@ class ContainerLog(Fact):
     LOGS,
     level=2,
     tool="docker",
+    needs_root=True,
     timeout_s=20,
-    command="docker --version 2>/dev/null | grep -qi podman && exit 127\n"
-    "list=$(docker ps -a --format '{{.Names}}|{{.Status}}' 2>&1) || {\n"
-    "  case $list in *'ermission denied'*) exit 77;; esac\n"
-    "  printf '%s\\n' \"$list\" >&2; exit 1\n"
-    "}\n"
+    command=DOCKER + "list=$(docker ps -a --format '{{.Names}}|{{.Status}}' 2>&1) ||\n"
+    '  give_up "$list"\n'
     "printf '%s\\n' \"$list\" |\n"
     "grep -E '\\|(Restarting|Exited \\([^0)]|Exited \\(0[^)]|Up .*unhealthy|Dead)' |\n"
     "grep -v 'Exited (143)' | head -n 6 |\n"

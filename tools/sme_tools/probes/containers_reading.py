@@ -8,6 +8,20 @@ from typing import Literal
 from sme_tools.errors import ProbeError
 from sme_tools.facts import Fact
 
+DOCKER = """\
+docker --version 2>/dev/null | grep -qi podman && exit 127
+give_up() {
+  case $1 in
+    *'ermission denied while trying'* | *'connect: permission denied'*) exit 77;;
+  esac
+  command -v dockerd >/dev/null 2>&1 || [ -e /snap/bin/docker ] || exit 127
+  printf '%s\\n' "$1" >&2; exit 1
+}
+"""
+"""How a probe that asks Docker begins. Podman under Docker's name has its own probe; a client
+without an engine here (it talks to other hosts) makes the facts absent; `give_up SAID` tells what
+the client said when it failed."""
+
 State = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
 Gpu = Literal["none", "nvidia", "amd", "dri", "all-devices"]
 
