@@ -53,7 +53,7 @@ class LabHost:
     """A running lab host. Use as a context manager; it ends with everything that runs in it."""
 
     def __init__(self, folder: Path, name: str = "lab") -> None:
-        missing = [tool for tool in NEEDED if not shutil.which(tool, path=_path())]
+        missing = [tool for tool in NEEDED if not shutil.which(tool, path=search_path())]
         if missing:
             raise RuntimeError(
                 f"the lab host needs {', '.join(missing)}: "
@@ -181,12 +181,13 @@ class LabHost:
         )
 
 
-def _path() -> str:
+def search_path() -> str:
+    """PATH with the folders of system programs."""
     return os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def _which(tool: str) -> str:
-    found = shutil.which(tool, path=_path())
+    found = shutil.which(tool, path=search_path())
     assert found
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -44,23 +45,36 @@ class Colleague:
     """For one look at one host."""
 
     def investigate(
-        self, hosts: Sequence[Host], symptom: str | None = None, targets: Sequence[str] = ()
+        self,
+        hosts: Sequence[Host],
+        symptom: str | None = None,
+        *,
+        targets: Sequence[str] = (),
+        cancelled: threading.Event | None = None,
     ) -> Iterator[Event]:
         """Find out what is wrong with these hosts; ends with `Concluded`.
 
         `targets` are the hosts as the user named them, from which `resume` finds them again.
+        Setting `cancelled` ends the investigation at the next chance.
 
-        Closing the generator early (Ctrl-C) keeps what was found so far: the incident is marked
-        as interrupted and can be resumed.
+        An investigation that ends early, cancelled or closed, keeps what it found so far: the
+        incident is marked as interrupted and can be resumed.
 
         Raises:
+            Interrupted: it was cancelled.
             UsageError, StateError: see the messages. A host that fails is an event, no exception.
         """
         incident = Incident.begin([host.name for host in hosts], symptom, targets)
         self.incidents.create(incident)
-        yield from self._run(incident, hosts, new_state(incident.id))
+        yield from self._run(incident, hosts, new_state(incident.id), cancelled)
 
-    def resume(self, incident: Incident, hosts: Sequence[Host]) -> Iterator[Event]:
+    def resume(
+        self,
+        incident: Incident,
+        hosts: Sequence[Host],
+        *,
+        cancelled: threading.Event | None = None,
+    ) -> Iterator[Event]:
         """Go on with an investigation that was interrupted, from the step it had reached.
 
         Raises:
@@ -72,10 +86,14 @@ class Colleague:
                 remedy=f"Read it: sme incidents show {incident.id}",
             )
         incident.status = "open"
-        yield from self._run(incident, hosts, None)
+        yield from self._run(incident, hosts, None, cancelled)
 
     def _run(
-        self, incident: Incident, hosts: Sequence[Host], state: InvestigationState | None
+        self,
+        incident: Incident,
+        hosts: Sequence[Host],
+        state: InvestigationState | None,
+        cancelled: threading.Event | None,
     ) -> Iterator[Event]:
         case = self._case(incident, hosts)
         with Workspace(
@@ -86,6 +104,7 @@ class Colleague:
             log=self.log,
             open_transport=self.open_transport,
             timeout_s=self.timeout_s,
+            cancelled=cancelled or threading.Event(),
         ) as workspace:
             if state is not None:
                 # The hosts answer while langgraph is still being imported.
@@ -104,8 +123,11 @@ class Colleague:
         thread: Any = {"configurable": {"thread_id": workspace.case.incident.id}}
         with _checkpoints(self.checkpoints) as saver:
             graph = build_graph(Nodes(workspace), saver)
-            if state is None and not graph.get_state(thread).next:
-                raise UsageError(f"incident {thread['configurable']['thread_id']} can't be resumed")
+            if state is None and not graph.get_state(thread).values:
+                raise UsageError(
+                    f"incident {workspace.case.incident.id} stopped before its first step",
+                    remedy="Begin anew: sme diagnose HOST",
+                )
             for event in graph.stream(state, thread, stream_mode="custom", durability="sync"):
                 yield cast(Event, event)
 

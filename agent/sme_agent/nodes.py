@@ -102,6 +102,7 @@ class Nodes:
 
         write = get_stream_writer()
         for event in events:
+            self._at.heed_cancellation()
             write(event)
 
     def _save(self, step: Step, text: str) -> None:

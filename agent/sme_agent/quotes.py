@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,6 +38,8 @@ def _telling(finding: Finding) -> list[tuple[str, int]]:
             weights[part] = 3
     if finding.subject != "host":
         weights[finding.subject] = 6
+    for figure in re.findall(r"(\d+)(?:\.\d+)? %", finding.title):
+        weights[f"{figure}%"] = 5
     for word in finding.title.split():
         if len(word) > 3:
             weights.setdefault(word.strip(".,:;()"), 1)

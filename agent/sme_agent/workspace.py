@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +17,7 @@ from sme_agent.reasoner import Reasoner
 from sme_knowledge.retrieval import Retriever
 from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incidents import IncidentStore
-from sme_tools.errors import HostError
+from sme_tools.errors import HostError, Interrupted
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
 from sme_tools.hosts.transport import Transport
@@ -39,6 +40,8 @@ class Workspace:
     open_transport: Callable[[Host], Transport]
     timeout_s: float
     """For one look at one host."""
+    cancelled: threading.Event
+    """Set from outside to end the investigation at the next chance."""
     _transports: dict[str, Transport] = field(default_factory=dict)
     _redactor: Redactor = field(default_factory=Redactor)
     _early: dict[str, Look] = field(default_factory=dict)
@@ -56,6 +59,15 @@ class Workspace:
         """
         early = self._early.pop(str(round), None)
         yield from (early or Look(self, plan, round=round)).events()
+
+    def heed_cancellation(self) -> None:
+        """Raise Interrupted if the user wants to stop."""
+        if self.cancelled.is_set():
+            id = self.case.incident.id
+            raise Interrupted(
+                f"stopped; what was found is kept: sme incidents show {id}",
+                remedy=f"Go on from there: sme diagnose --resume {id}",
+            )
 
     def transport(self, host: Host) -> Transport:
         """The host's connection, opened on first use and kept."""
@@ -133,6 +145,7 @@ class Look:
 
     def _next(self) -> tuple[str, Evidence | Observation | HostError]:
         while True:
+            self._workspace.heed_cancellation()
             with suppress(queue.Empty):
                 return self._done.get(timeout=0.2)
             for future in self._futures:

@@ -78,7 +78,7 @@ def main() -> None:
 
 def report(error: Exception) -> int:
     """Say on stderr what failed and what to do next; returns the exit code."""
-    from sme_tools.errors import HostError, SmeError, UsageError
+    from sme_tools.errors import HostError, Interrupted, SmeError, UsageError
     from sme_tools.safety.control import visible
 
     if not isinstance(error, SmeError):
@@ -86,9 +86,15 @@ def report(error: Exception) -> int:
     typer.echo(f"sme: {visible(str(error))}", err=True)
     if error.remedy:
         typer.echo(f"     {visible(error.remedy)}", err=True)
-    if isinstance(error, UsageError):
-        return exit_codes.USAGE
-    return exit_codes.UNREACHABLE if isinstance(error, HostError) else exit_codes.FAILURE
+    match error:
+        case UsageError():
+            return exit_codes.USAGE
+        case HostError():
+            return exit_codes.UNREACHABLE
+        case Interrupted():
+            return exit_codes.INTERRUPTED
+        case _:
+            return exit_codes.FAILURE
 
 
 def _report_fault(error: Exception) -> int:

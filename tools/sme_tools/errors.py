@@ -21,7 +21,8 @@ SmeError
 ├── ProbeError                one probe's output could not be read
 ├── StateError                our own disk or database (exit code 4)
 │   └── LogBroken             a hash-chained log does not verify
-└── ModelError                the model; the rule reasoner goes on
+├── ModelError                the model; the rule reasoner goes on
+└── Interrupted               the user stopped it; what was found is kept (exit code 130)
 """
 
 from __future__ import annotations
@@ -168,3 +169,7 @@ class LogBroken(StateError):
 
 class ModelError(SmeError):
     """The model failed; the rule reasoner goes on."""
+
+
+class Interrupted(SmeError):
+    """The user stopped it; what was found until then is kept."""

@@ -44,21 +44,24 @@ def diagnose(
     ] = None,
 ) -> None:
     """Find out what is wrong with a machine, and prove it."""
+    import threading
+
     from sme_cli import session
     from sme_cli.render import progress
     from sme_cli.render.diagnosis import show
 
     colleague = session.colleague(timeout)
+    cancelled = threading.Event()
     minimum = min_severity or session.settings().min_severity
     if resume is not None:
         incident = colleague.incidents.load(resume)
         hosts = session.inventory().select(incident.targets)
-        events = colleague.resume(incident, hosts)
+        events = colleague.resume(incident, hosts, cancelled=cancelled)
     else:
         targets, spoken = session.hosts_and_symptom(words or [], symptom)
         hosts = session.select(targets)
-        events = colleague.investigate(hosts, spoken, targets)
-    incident = progress.follow(events)
+        events = colleague.investigate(hosts, spoken, targets=targets, cancelled=cancelled)
+    incident = progress.follow(events, cancelled)
     show(incident, colleague.incidents, as_json=as_json, verbose=verbose, minimum=minimum)
     raise typer.Exit(_exit_code(incident, minimum))
 

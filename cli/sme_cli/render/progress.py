@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from sme_agent.events import CommandDone, Concluded, Event, HostFailed, StepStarted
 from sme_cli.render.out import console
@@ -12,19 +15,30 @@ from sme_memory.incident import Incident
 from sme_tools.safety.control import one_line, visible
 
 
-def follow(events: Iterator[Event]) -> Incident:
+def follow(events: Iterator[Event], cancelled: threading.Event) -> Incident:
     """Show an investigation's events as they come; returns the incident it ends with.
 
-    Closing the events on the way out (Ctrl-C) lets the investigation save what it has.
+    The first Ctrl-C sets `cancelled`, and the investigation saves what it has; a second one ends
+    the program at once.
     """
-    with closing(_as_generator(events)) as stream:
+    with _first_interrupt_sets(cancelled):
         if sys.stderr.isatty():
-            return _on_terminal(stream)
-        return _in_pipe(stream)
+            return _on_terminal(events)
+        return _in_pipe(events)
 
 
-def _as_generator(events: Iterator[Event]) -> Generator[Event, None, None]:
-    yield from events
+@contextmanager
+def _first_interrupt_sets(cancelled: threading.Event) -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        if cancelled.is_set():
+            signal.default_int_handler(number, frame)
+        cancelled.set()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _on_terminal(events: Iterator[Event]) -> Incident:
