@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from sme_tools.checks.finding import Severity
 from sme_tools.errors import SettingsInvalid, StateError
@@ -55,6 +55,11 @@ class Settings(BaseModel):
     words alone (BM25)."""
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @field_validator("config_dir", "state_dir")
+    @classmethod
+    def _of_a_home(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
 
     BY_ENVIRONMENT_ONLY: ClassVar[frozenset[str]] = frozenset({"config_dir"})
 
@@ -146,4 +151,4 @@ def _invalid(error: ValidationError, path: Path, origins: dict[str, str]) -> Set
     message = first["msg"]
     if first["type"] == "extra_forbidden":
         message = f"there is no such setting; there are {', '.join(Settings.model_fields)}"
-    return SettingsInvalid(f"{where}: {name}: {message}", remedy="See: sme config show --origin")
+    return SettingsInvalid(f"{where}: {name}: {message}", remedy="Change it there, or take it out.")
