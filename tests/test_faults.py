@@ -12,10 +12,10 @@ import lab
 EXPECTED = {
     "full-tmpfs": ("storage.filesystem-full", "/mnt/data"),
     "exhausted-inodes": ("storage.inodes-exhausted", "/mnt/mail"),
-    "read-only-mount": ("storage.read-only", "/mnt/store"),
-    "crash-loop": ("services.supervised-failed", "billing"),
+    "read-only-mount": ("storage.mounted-read-only", "/mnt/store"),
+    "crash-loop": ("services.supervised-restarting", "billing"),
     "expired-certificate": ("certificates.expired", "8443"),
-    "dead-resolver": ("network.resolver-broken", "127.0.0.54"),
+    "dead-resolver": ("network.resolver-broken", "nameserver"),
     "cpu-hog": ("processes.cpu-hog", "sh"),
     "zombie": ("processes.zombies", "sleep"),
     "oom-killed": ("logs.oom-kills", "tail"),
