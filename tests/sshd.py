@@ -31,11 +31,11 @@ REMEDY = "install openssh-server and openssh-client: apt-get install openssh-ser
 START_LIMIT_S = 10
 
 
-def tool(name: str) -> str:
+def tool(name: str, *, remedy: str = REMEDY) -> str:
     """The path of a program that these tests can't do without."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
     if found is None:
-        pytest.fail(f"{name} is missing; {REMEDY}", pytrace=False)
+        pytest.fail(f"{name} is missing; {remedy}", pytrace=False)
     return found
 
 
@@ -171,11 +171,10 @@ class Sshd:
     def _make_account(self, shell: str) -> None:
         if os.getuid() != 0:
             pytest.skip("only root can make an account with another login shell")
+        path = tool(shell, remedy=f"apt-get install {shell}")
         self.user = f"smetest{os.getpid()}x{time.monotonic_ns() % 1000}"
         self.home = self.folder / "home"
-        subprocess.run(
-            [tool("useradd"), "-M", "-d", self.home, "-s", tool(shell), self.user], check=True
-        )
+        subprocess.run([tool("useradd"), "-M", "-d", self.home, "-s", path, self.user], check=True)
         self._undo.callback(self._remove_account)
         # A new account is locked for sshd without PAM; `*` has no password but is not locked.
         subprocess.run([tool("usermod"), "-p", "*", self.user], check=True)

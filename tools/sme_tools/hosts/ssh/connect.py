@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,12 +91,14 @@ def shake_hands(hop: Hop, known: KnownHosts, depth: int = 0) -> Connection:
     session.offered_host_keys = offer(known, hop.config.known_name)
     limit = hop.timeout_s
     session.banner_timeout = session.handshake_timeout = session.auth_timeout = limit
+    began = time.monotonic()
     try:
         session.start_client(timeout=limit)
         if not session.initial_kex_done:
             raise TimeoutError
     except (paramiko.SSHException, EOFError, OSError) as error:
-        message = _why_no_session(hop, error, below, greeted=bool(session.remote_version))
+        late = time.monotonic() - began >= limit
+        message = _why_no_session(connection, hop, error, late=late)
         connection.close()
         raise hop.error(HostUnreachable, message) from error
     except BaseException:
@@ -186,27 +189,23 @@ def _jump_config(jump: Destination, before: list[Destination]) -> SshConfig:
     return replace(config, proxy_jump=chain, proxy_command=None)
 
 
-def _why_no_session(
-    hop: Hop, error: Exception, below: Connection | ProxyProcess | None, *, greeted: bool
-) -> str:
-    """What went wrong in a handshake, in words: paramiko tells it by the error's context."""
-    address = hop.config.address
-    cause = error.__context__ or error
-    if isinstance(below, ProxyProcess):
-        complaint = below.complaint()
+def _why_no_session(connection: Connection, hop: Hop, error: Exception, *, late: bool) -> str:
+    """What went wrong in a handshake, in words."""
+    address, text = hop.config.address, str(error)
+    if isinstance(connection.below, ProxyProcess):
+        complaint = connection.below.complaint()
         address = "the ProxyCommand" + (f" (it says: {complaint})" if complaint else "")
-    if isinstance(cause, TimeoutError):
-        if greeted:
-            return f"{address} did not end the SSH handshake within {hop.timeout_s:g} s"
+    if late and connection.session.remote_version:
+        return f"{address} did not end the SSH handshake within {hop.timeout_s:g} s"
+    if late:
         return f"{address} took the connection, but sent no SSH greeting within {hop.timeout_s:g} s"
-    if isinstance(cause, EOFError | ConnectionError):
+    if isinstance(error, IncompatiblePeer):
+        return f"{address} has no algorithm in common with us: {text}"
+    if text.startswith("Indecipherable protocol version"):
+        return f"{address} speaks no SSH; it says {text.split(maxsplit=3)[-1][:80]}"
+    if isinstance(error, EOFError | OSError) or text.startswith("Error reading SSH protocol"):
         return (
             f"{address} closed the connection before the login: "
             "it may be overloaded or ban this machine"
         )
-    if isinstance(error, IncompatiblePeer):
-        return f"{address} has no algorithm in common with us: {error}"
-    text = str(error)
-    if text.startswith("Indecipherable protocol version"):
-        return f"{address} speaks no SSH; it says {text.split(maxsplit=3)[-1][:80]}"
     return f"the SSH handshake with {address} failed: {text}"
