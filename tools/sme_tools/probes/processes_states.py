@@ -103,6 +103,8 @@ def states(output: str) -> ProcessStates:
         kind, _, rest = line.partition(" ")
         words = rest.split(" ", 3)
         if kind == "Z" and len(words) == 4:
+            if words[1] == "0":
+                continue  # its parent is outside of our container
             dead.setdefault(int(words[1]), []).append((words[3], _age(words[2])))
         elif kind == "D" and len(words) == 4:
             stuck.append(words)

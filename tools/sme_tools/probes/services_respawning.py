@@ -134,14 +134,17 @@ def respawning(output: str) -> list[Respawning]:
 def _note_start(starts: dict[int, str], child: int, words: str, parent: str) -> None:
     """`NAME|ARGUMENTS` of a child, unless it is still its parent's twin: forked, not yet executed.
 
-    Arguments are missing for an instant while a program is being loaded.
+    While a program is being loaded, and when it ends, its arguments are its parent's, cut off or
+    missing; the longest that are its own are the ones that count.
     """
     name, _, arguments = words.partition("|")
     parent_name, _, parent_arguments = parent.partition("|")
-    if arguments and arguments != parent_arguments:
-        starts[child] = words
-    elif not arguments and name != parent_name:
-        starts.setdefault(child, words)
+    if parent_arguments.startswith(arguments):
+        if name == parent_name:
+            return
+        arguments = ""
+    if len(arguments) >= len(starts.get(child, "|").partition("|")[2]):
+        starts[child] = f"{name}|{arguments}"
 
 
 def _respawned(
