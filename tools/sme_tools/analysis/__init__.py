@@ -1,0 +1,1 @@
+"""Analyses of what hosts say: pure functions over text and numbers."""
