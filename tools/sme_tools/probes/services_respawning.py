@@ -29,7 +29,8 @@ class Respawning(Fact):
 # A process that dies at once is hardly ever in the table of processes. So first the parents are
 # found that have buried children within 0.3 s, or have a very young one and have buried some
 # before; then their lists of children are read, without starting a process, as fast as the shell
-# can. Where there is no such parent that second part, the costly one, does not happen.
+# can, for 0.7 s, and as long again if nothing but pauses showed. Where there is no such parent that
+# second part, the costly one, does not happen.
 # What builds, tests and terminals start is not of this kind: the programs named below.
 _COMMAND = r"""[ -d /run/systemd/system ] && exit 127
 [ -r /proc/$$/task/$$/children ] || exit 127
