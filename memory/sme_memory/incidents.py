@@ -11,14 +11,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from sme_memory.incident import Incident, TimelineEntry
 from sme_tools.errors import StateError, UsageError
 from sme_tools.hosts.evidence import Evidence
 
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 10.0
 
-_SCHEMA = """
+_FORMS = (
+    """
 CREATE TABLE incident (
     id TEXT PRIMARY KEY, started_at TEXT NOT NULL, status TEXT NOT NULL, document TEXT NOT NULL
 ) STRICT;
@@ -31,11 +33,19 @@ CREATE TABLE incident_finding (
     PRIMARY KEY (incident, fingerprint)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX finding_by_fingerprint ON incident_finding (fingerprint);
+CREATE TABLE incident_issue (
+    incident TEXT NOT NULL REFERENCES incident(id), issue TEXT NOT NULL,
+    PRIMARY KEY (issue, incident)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE evidence (
     incident TEXT NOT NULL REFERENCES incident(id), id TEXT NOT NULL, number INTEGER NOT NULL,
     document BLOB NOT NULL, PRIMARY KEY (incident, id)
 ) STRICT, WITHOUT ROWID;
-"""
+""",
+)
+"""What makes each form of the database from the one before; the first makes it from nothing."""
+
+SCHEMA_VERSION = len(_FORMS)
 
 
 class IncidentStore:
@@ -89,7 +99,7 @@ class IncidentStore:
         with self._read() as database:
             if id == "last":
                 rows = database.execute(
-                    "SELECT document FROM incident ORDER BY started_at DESC LIMIT 1"
+                    "SELECT document FROM incident ORDER BY started_at DESC, id DESC LIMIT 1"
                 ).fetchall()
             else:
                 rows = database.execute(
@@ -102,7 +112,7 @@ class IncidentStore:
                 "there are no incidents yet" if id == "last" else f"there is no incident {id!r}",
                 remedy="See them: sme incidents list",
             )
-        found = [Incident.model_validate_json(row[0]) for row in rows]
+        found = [self._incident(row[0]) for row in rows]
         if len(found) > 1 and found[0].id != id:
             raise UsageError(
                 f"several incidents begin with {id!r}: {found[0].id}, {found[1].id}, …",
@@ -118,10 +128,10 @@ class IncidentStore:
             rows = database.execute(
                 "SELECT document FROM incident WHERE started_at >= ?"
                 " AND (? IS NULL OR id IN (SELECT incident FROM incident_host WHERE host = ?))"
-                " ORDER BY started_at DESC LIMIT ?",
+                " ORDER BY started_at DESC, id DESC LIMIT ?",
                 (_moment(since) if since else "", host, host, limit),
             ).fetchall()
-        return [Incident.model_validate_json(row[0]) for row in rows]
+        return [self._incident(row[0]) for row in rows]
 
     def evidence_ids(self, incident: str) -> builtins.list[str]:
         """The ids of an incident's evidence, in the order it came."""
@@ -142,7 +152,10 @@ class IncidentStore:
                 f"incident {incident} has no evidence {id!r}",
                 remedy=f"See its evidence: sme incidents show {incident}",
             )
-        return Evidence.model_validate_json(zlib.decompress(row[0]))
+        try:
+            return Evidence.model_validate_json(zlib.decompress(row[0]))
+        except (ValidationError, zlib.error) as error:
+            raise self._fault(f"holds damaged evidence: {id} of incident {incident}") from error
 
     def seen_before(
         self, fingerprints: Sequence[str], *, other_than: str | None = None
@@ -160,6 +173,16 @@ class IncidentStore:
                     seen[print_] = [row[0] for row in rows]
         return seen
 
+    def issues_seen(self) -> dict[str, builtins.list[str]]:
+        """By known issue: the incidents of which it was the root cause, the latest first."""
+        seen: dict[str, list[str]] = {}
+        with self._read() as database:
+            for issue, incident in database.execute(
+                "SELECT issue, incident FROM incident_issue ORDER BY issue, incident DESC"
+            ):
+                seen.setdefault(issue, []).append(incident)
+        return seen
+
     def verify(self) -> int:
         """The number of incidents, after SQLite's own check of the whole file.
 
@@ -172,6 +195,12 @@ class IncidentStore:
                 raise self._fault(f"is damaged: {result}")
             (count,) = database.execute("SELECT count(*) FROM incident").fetchone()
         return int(count)
+
+    def _incident(self, document: str) -> Incident:
+        try:
+            return Incident.model_validate_json(document)
+        except ValidationError as error:
+            raise self._fault(f"holds a damaged incident: {document[:60]!r}") from error
 
     @staticmethod
     def _put(database: sqlite3.Connection, incident: Incident) -> None:
@@ -193,6 +222,12 @@ class IncidentStore:
         database.executemany(
             "INSERT OR IGNORE INTO incident_host VALUES (?, ?)",
             ((incident.id, host) for host in incident.hosts),
+        )
+        causes = incident.diagnosis.root_causes if incident.diagnosis else []
+        database.execute("DELETE FROM incident_issue WHERE incident = ?", (incident.id,))
+        database.executemany(
+            "INSERT OR IGNORE INTO incident_issue VALUES (?, ?)",
+            ((incident.id, claim.known_issue) for claim in causes if claim.known_issue),
         )
 
     @contextmanager
@@ -225,24 +260,28 @@ class IncidentStore:
             database.close()
 
     def _prepare(self, database: sqlite3.Connection) -> None:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
+        version = _form(database)
         if version > SCHEMA_VERSION:
             raise self._fault(
                 f"was written by a newer sme (form {version}, this one knows {SCHEMA_VERSION})"
             )
         database.execute("PRAGMA synchronous=FULL")
-        if version == 0:
-            database.execute("PRAGMA journal_mode=WAL")
-            database.execute("BEGIN IMMEDIATE")
-            (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    database.execute(statement)
-                database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            database.execute("COMMIT")
+        if version == SCHEMA_VERSION:
+            return
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("BEGIN IMMEDIATE")
+        for change in _FORMS[_form(database) :]:  # another process may have been quicker
+            for statement in filter(str.strip, change.split(";")):
+                database.execute(statement)
+        database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        database.execute("COMMIT")
 
     def _fault(self, problem: str) -> StateError:
         return StateError(f"{self.path}: {problem}", remedy=_remedy(problem, self.path))
+
+
+def _form(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _remedy(problem: str, path: Path) -> str:

@@ -39,7 +39,8 @@ def worksheet(incident: Incident, evidence: Sequence[Evidence]) -> str:
 
 def _problem(incident: Incident) -> Iterator[str]:
     yield "## 1 Problem"
-    yield _inline(incident.symptom) if incident.symptom else "No symptom was given: a general look."
+    symptom = _inline(incident.symptom or "")
+    yield f"“{symptom}”" if symptom else "No symptom was given: a general look."
     ended = f"{incident.ended_at:%F %T %Z}" if incident.ended_at else "not yet"
     yield _list(
         f"Hosts: {', '.join(map(_inline, incident.hosts))}",
