@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -64,18 +64,25 @@ def level_of(line: LogLine) -> Level:
     return "error" if _TROUBLE.search(_INNOCENT.sub("", line.message)) else "info"
 
 
+_LONG_NUMBER = re.compile(r"\d{4,}")
+"""Ids and sizes; shorter numbers can be exit codes, HTTP states or a count of no errors."""
+
+
 def kind_of(line: LogLine) -> str | None:
     """The known kind of trouble that a line reports, or None.
 
     A line that calls itself informational reports none, unless its words leave no doubt.
     """
-    text = line.message[:1_000]
-    mild = line.level is not None and LEVELS.index(line.level) < LEVELS.index("warning")
-    if (
-        line.level == "debug"
-        or _REQUEST.search(text)
-        or ((line.level is None or mild) and _INNOCENT.search(text))
-    ):
+    if line.level == "debug":
+        return None
+    return _kind(_LONG_NUMBER.sub("0000", line.message[:1_000]), line.level)
+
+
+@lru_cache(maxsize=4096)
+def _kind(text: str, level: Level | None) -> str | None:
+    """Logs repeat themselves and trying every pattern is dear: each text is judged once."""
+    mild = level is not None and LEVELS.index(level) < LEVELS.index("warning")
+    if _REQUEST.search(text) or ((level is None or mild) and _INNOCENT.search(text)):
         return None
     for signature in signatures():
         if (signature.certain or not mild) and signature.pattern.search(text):
