@@ -127,8 +127,11 @@ def _by_signature(case: Case, recognised: Recognised) -> Judgement:
             return _issue(issue, host, "confirmed", "its signature holds", evidence, [])
         case Holds():
             return _issue(issue, host, "refuted", against[0], evidence, against[1:])
-        case Clear():
+        case Clear() if issue.signature.rules_out:
             return _issue(issue, host, "refuted", "its signature does not hold", [], evidence)
+        case Clear():
+            reason = "its signature does not hold, which alone does not rule it out"
+            return _issue(issue, host, "inconclusive", reason, [], evidence)
         case NotApplicable(missing):
             waiting = [id for id in named if not case.has_run(host, id)]
             if waiting:

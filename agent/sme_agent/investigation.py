@@ -155,11 +155,12 @@ def _checkpoints(path: Path) -> Iterator[SqliteSaver]:
     from langgraph.checkpoint.sqlite import SqliteSaver
 
     try:
+        path.touch(mode=0o600)
         with closing(sqlite3.connect(path, check_same_thread=False, timeout=10)) as connection:
             saver = SqliteSaver(connection)
             saver.setup()
             yield saver
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise StateError(
             f"{path}: {error}", remedy="Is the disk full, or another sme stuck? See: sme doctor"
         ) from error

@@ -147,7 +147,7 @@ def _print(head: str, facts: str, style: str, sections: list[Section]) -> None:
             for number, (text, note) in enumerate(section.lines):
                 label = f"{section.label}:" if number == 0 else ""
                 tail = f"  [{one_line(note)}]" if note else ""
-                sys.stdout.write(_plain(f"{label:<{LABEL_WIDTH}} {one_line(text)}{tail}\n"))
+                sys.stdout.write(_plain(f"{label:<{LABEL_WIDTH}} {visible(text)}{tail}\n"))
         return
     from rich.padding import Padding
     from rich.table import Table

@@ -9,16 +9,13 @@ from pathlib import Path
 
 from sme_tools.errors import UnknownHost
 from sme_tools.hosts.host import Host
+from sme_tools.hosts.snapshot import read_snapshot
 from sme_tools.hosts.ssh.config import Destination
 from sme_tools.hosts.ssh.known_hosts import DEFAULT_PORT
 from sme_tools.hosts.ssh.names import ssh_knows
 
 RESOLVER_TIMEOUT_S = 3.0
 """Enough for a resolver that works; one that does not may not keep a mistyped name waiting."""
-
-_SNAPSHOT_SUFFIXES = frozenset(
-    {".gz", ".zst", ".xz", ".json", ".jsonl", ".snapshot", ".sme", ".smesnap"}
-)
 
 
 def destination(word: str) -> Destination:
@@ -27,16 +24,18 @@ def destination(word: str) -> Destination:
 
 
 def snapshot(word: str) -> Host:
-    """The recorded host in this file. Raises UnknownHost if there is none."""
+    """The recorded host in this file, under the name it was recorded by.
+
+    Raises:
+        UnknownHost: there is no such file.
+        SnapshotInvalid: it is no snapshot.
+    """
     path = Path(word).expanduser()
     if not path.is_file():
         raise UnknownHost(
             f"there is no snapshot {word}", remedy="Record one: sme snapshot HOST -o FILE"
         )
-    name = Path(path.name)
-    while name.suffix in _SNAPSHOT_SUFFIXES and name.stem:
-        name = Path(name.stem)
-    return Host(name=str(name), transport="replay", snapshot=path)
+    return Host(name=read_snapshot(path).host, transport="replay", snapshot=path)
 
 
 def unlisted(word: str, named: Destination) -> Host | None:
