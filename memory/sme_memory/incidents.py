@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import builtins
-import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from sme_memory.database import Database
 from sme_memory.incident import Incident, TimelineEntry
-from sme_tools.errors import StateError, UsageError
+from sme_tools.errors import UsageError
 from sme_tools.hosts.evidence import Evidence
-
-BUSY_TIMEOUT_S = 10.0
 
 _FORMS = (
     """
@@ -45,8 +42,6 @@ CREATE TABLE evidence (
 )
 """What makes each form of the database from the one before; the first makes it from nothing."""
 
-SCHEMA_VERSION = len(_FORMS)
-
 
 class IncidentStore:
     """Incidents and their evidence. Safe for several processes at once.
@@ -59,10 +54,11 @@ class IncidentStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._database = Database(path, _FORMS)
 
     def create(self, incident: Incident) -> None:
         """Store a new incident."""
-        with self._write() as database:
+        with self._database.write() as database:
             self._put(database, incident)
 
     def save_step(
@@ -77,7 +73,7 @@ class IncidentStore:
         """
         if entry is not None:
             incident.timeline.append(entry)
-        with self._write() as database:
+        with self._database.write() as database:
             self._put(database, incident)
             (count,) = database.execute(
                 "SELECT count(*) FROM evidence WHERE incident = ?", (incident.id,)
@@ -96,7 +92,7 @@ class IncidentStore:
         Raises:
             UsageError: there is none, or several begin like this.
         """
-        with self._read() as database:
+        with self._database.read() as database:
             if id == "last":
                 rows = database.execute(
                     "SELECT document FROM incident ORDER BY started_at DESC, id DESC LIMIT 1"
@@ -124,7 +120,7 @@ class IncidentStore:
         self, *, host: str | None = None, since: datetime | None = None, limit: int = 50
     ) -> list[Incident]:
         """The incidents, the latest first."""
-        with self._read() as database:
+        with self._database.read() as database:
             rows = database.execute(
                 "SELECT document FROM incident WHERE started_at >= ?"
                 " AND (? IS NULL OR id IN (SELECT incident FROM incident_host WHERE host = ?))"
@@ -135,7 +131,7 @@ class IncidentStore:
 
     def evidence_ids(self, incident: str) -> builtins.list[str]:
         """The ids of an incident's evidence, in the order it came."""
-        with self._read() as database:
+        with self._database.read() as database:
             rows = database.execute(
                 "SELECT id FROM evidence WHERE incident = ? ORDER BY number", (incident,)
             ).fetchall()
@@ -143,7 +139,7 @@ class IncidentStore:
 
     def evidence(self, incident: str, id: str) -> Evidence:
         """One piece of evidence. Raises UsageError if the incident has none with this id."""
-        with self._read() as database:
+        with self._database.read() as database:
             row = database.execute(
                 "SELECT document FROM evidence WHERE incident = ? AND id = ?", (incident, id)
             ).fetchone()
@@ -155,14 +151,16 @@ class IncidentStore:
         try:
             return Evidence.model_validate_json(zlib.decompress(row[0]))
         except (ValidationError, zlib.error) as error:
-            raise self._fault(f"holds damaged evidence: {id} of incident {incident}") from error
+            raise self._database.fault(
+                f"holds damaged evidence: {id} of incident {incident}"
+            ) from error
 
     def seen_before(
         self, fingerprints: Sequence[str], *, other_than: str | None = None
     ) -> dict[str, builtins.list[str]]:
         """By fingerprint: the incidents that had the same finding, the latest first."""
         seen: dict[str, list[str]] = {}
-        with self._read() as database:
+        with self._database.read() as database:
             for print_ in fingerprints:
                 rows = database.execute(
                     "SELECT incident FROM incident_finding WHERE fingerprint = ? AND incident != ?"
@@ -176,7 +174,7 @@ class IncidentStore:
     def issues_seen(self) -> dict[str, builtins.list[str]]:
         """By known issue: the incidents of which it was the root cause, the latest first."""
         seen: dict[str, list[str]] = {}
-        with self._read() as database:
+        with self._database.read() as database:
             for issue, incident in database.execute(
                 "SELECT issue, incident FROM incident_issue ORDER BY issue, incident DESC"
             ):
@@ -189,10 +187,10 @@ class IncidentStore:
         Raises:
             StateError: the database is damaged.
         """
-        with self._read() as database:
+        with self._database.read() as database:
             (result,) = database.execute("PRAGMA integrity_check(1)").fetchone()
             if result != "ok":
-                raise self._fault(f"is damaged: {result}")
+                raise self._database.fault(f"is damaged: {result}")
             (count,) = database.execute("SELECT count(*) FROM incident").fetchone()
         return int(count)
 
@@ -200,7 +198,7 @@ class IncidentStore:
         try:
             return Incident.model_validate_json(document)
         except ValidationError as error:
-            raise self._fault(f"holds a damaged incident: {document[:60]!r}") from error
+            raise self._database.fault(f"holds a damaged incident: {document[:60]!r}") from error
 
     @staticmethod
     def _put(database: sqlite3.Connection, incident: Incident) -> None:
@@ -229,71 +227,6 @@ class IncidentStore:
             "INSERT OR IGNORE INTO incident_issue VALUES (?, ?)",
             ((incident.id, claim.known_issue) for claim in causes if claim.known_issue),
         )
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            yield database
-            database.execute("COMMIT")
-
-    @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as database:
-            yield database
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one transaction; whatever SQLite says becomes a StateError."""
-        try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-            os.close(descriptor)
-            database = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise self._fault(f"can't be opened: {error}") from error
-        try:
-            self._prepare(database)
-            yield database
-        except sqlite3.Error as error:
-            raise self._fault(str(error)) from error
-        finally:
-            database.close()
-
-    def _prepare(self, database: sqlite3.Connection) -> None:
-        version = _form(database)
-        if version > SCHEMA_VERSION:
-            raise self._fault(
-                f"was written by a newer sme (form {version}, this one knows {SCHEMA_VERSION})"
-            )
-        database.execute("PRAGMA synchronous=FULL")
-        if version == SCHEMA_VERSION:
-            return
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("BEGIN IMMEDIATE")
-        for change in _FORMS[_form(database) :]:  # another process may have been quicker
-            for statement in filter(str.strip, change.split(";")):
-                database.execute(statement)
-        database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        database.execute("COMMIT")
-
-    def _fault(self, problem: str) -> StateError:
-        return StateError(f"{self.path}: {problem}", remedy=_remedy(problem, self.path))
-
-
-def _form(database: sqlite3.Connection) -> int:
-    return int(database.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _remedy(problem: str, path: Path) -> str:
-    if "locked" in problem:
-        return f"Another sme is writing. Wait, or find it: fuser {path}"
-    if "full" in problem or "No space" in problem or "disk I/O" in problem:
-        return f"Free space on the disk of {path.parent}, or set SME_STATE_DIR to another."
-    if "readonly" in problem or "Permission" in problem or "Read-only" in problem:
-        return f"Make {path.parent} writable for you, or set SME_STATE_DIR to another folder."
-    if "newer sme" in problem:
-        return "Use the newer sme, or set SME_STATE_DIR to another folder."
-    return f"Move {path} aside to begin anew; sme doctor says more."
 
 
 def _moment(at: datetime) -> str:

@@ -7,12 +7,13 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-import sme_memory.incidents
+import sme_memory.database
 from incident_stories import (
     BEGAN,
     database_down_on_a_full_disk,
@@ -20,8 +21,9 @@ from incident_stories import (
     failed_unit,
     full_disk,
 )
+from sme_memory.database import Database
 from sme_memory.incident import Incident, TimelineEntry
-from sme_memory.incidents import SCHEMA_VERSION, IncidentStore
+from sme_memory.incidents import IncidentStore
 from sme_tools.errors import StateError, UsageError
 
 
@@ -135,7 +137,7 @@ def test_database_is_for_its_owner_alone(store):
 
 def test_locked_database_is_said_with_what_to_do(store, monkeypatch):
     incident = saved(store)
-    monkeypatch.setattr(sme_memory.incidents, "BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(sme_memory.database, "BUSY_TIMEOUT_S", 0.1)
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -164,7 +166,7 @@ def test_damaged_database_fails_its_verification(store):
     content[8192:16384] = os.urandom(8192)
     store.path.write_bytes(bytes(content))
     with pytest.raises(StateError, match=r"malformed|damaged"):
-        store.verify()
+        IncidentStore(store.path).verify()
 
 
 @pytest.mark.parametrize("table", ["incident", "evidence"])
@@ -183,7 +185,7 @@ def test_damaged_row_is_said_and_the_others_stay_readable(store, table):
 def test_database_of_a_newer_sme_is_left_alone(store):
     saved(store)
     with sqlite3.connect(store.path) as database:
-        database.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+        database.execute("PRAGMA user_version=999")
     with pytest.raises(StateError, match="newer sme") as error:
         store.list()
     assert "Use the newer sme" in error.value.remedy
@@ -192,6 +194,19 @@ def test_database_of_a_newer_sme_is_left_alone(store):
 def test_folder_that_is_not_there_is_said(tmp_path):
     with pytest.raises(StateError, match="can't be opened"):
         IncidentStore(tmp_path / "absent/incidents.db").list()
+
+
+def test_database_of_an_older_form_is_brought_up_to_date_and_keeps_what_it_holds(tmp_path):
+    path = tmp_path / "x.db"
+    first, second = "CREATE TABLE a (x TEXT);", "ALTER TABLE a ADD COLUMN y TEXT DEFAULT 'new';"
+    with Database(path, [first]).write() as database:
+        database.execute("INSERT INTO a VALUES ('old')")
+    newer = Database(path, [first, second])
+    for _ in range(2):
+        with newer.read() as database:
+            assert database.execute("SELECT * FROM a").fetchall() == [("old", "new")]
+    with pytest.raises(StateError, match="newer sme"), Database(path, [first]).read():
+        pass
 
 
 # Real processes
@@ -249,6 +264,21 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_ended(store, end):
     assert len(ids) == len(incident.timeline)
     assert store.evidence("web1", ids[acknowledged]).stdout == f"output {acknowledged}"
     store.verify()
+
+
+def test_several_threads_write_at_once(store):
+    def work(name: str) -> None:
+        incident = saved(store, id=name)
+        for n in range(10):
+            store.save_step(incident, [evidence(f"s{n}")])
+
+    threads = [threading.Thread(target=work, args=(f"t{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.verify() == 4
+    assert [len(store.evidence_ids(f"t{n}")) for n in range(4)] == [10] * 4
 
 
 def test_several_processes_write_at_once(store):
