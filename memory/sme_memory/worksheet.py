@@ -13,7 +13,10 @@ from sme_tools.safety.control import one_line, visible
 QUOTED_LINES = 40
 """So many lines of each output are quoted; the rest is in the incident."""
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~$&])")
+_SPECIAL = re.compile(
+    r"[\\`*\[\]<]|(?<!\w)_|_(?!\w)|~(?=~)|&(?=#?\w+;)"  # within a line
+    r"|^[#>+=|~-]|(?<=^\d)[.)]|(?<=^\d\d)[.)]"  # at its beginning
+)
 _TICKS = re.compile(r"`+")
 
 
@@ -196,7 +199,7 @@ def _list(*items: str) -> str:
 
 def _inline(text: str) -> str:
     """Text from anywhere as plain text within a paragraph (CommonMark 2.4, backslash escapes)."""
-    return _SPECIAL.sub(r"\\\1", one_line(text))
+    return _SPECIAL.sub(r"\\\g<0>", one_line(text))
 
 
 def _fenced(text: str, language: str = "") -> str:
