@@ -9,6 +9,9 @@ import yaml
 from sme_tools.errors import InventoryInvalid, StateError, UnknownHost
 from sme_tools.hosts.host import Host, localhost
 from sme_tools.hosts.inventory import Inventory
+from sme_tools.hosts.open import open_transport
+from sme_tools.hosts.script import Script, Step
+from sme_tools.hosts.snapshot import write_snapshot
 
 FILE = """\
 hosts:
@@ -133,17 +136,32 @@ def test_user_and_port_go_before_the_entry(inventory):
     assert inventory.resolve("ssh://web1:22").user == "root"
 
 
-def test_a_snapshot_is_a_host(inventory, tmp_path, monkeypatch):
-    file = tmp_path / "web9.sme.gz"
-    file.touch()
-    replayed = Host(name="web9", transport="replay", snapshot=file)
-    assert inventory.resolve(str(file)) == replayed
-    monkeypatch.chdir(tmp_path)
-    assert inventory.resolve("web9.sme.gz").transport == "replay"
-    (tmp_path / "web1").touch()  # a file does not hide a host
-    assert inventory.resolve("web1").transport == "ssh"
+@pytest.fixture
+def recorded(tmp_path):
+    """A snapshot of a host that was called web9."""
+    with open_transport(localhost()) as transport:
+        evidence = list(transport.run(Script([Step("x", "true")]), timeout_s=10))
+    write_snapshot(tmp_path / "friday.sme", "web9", evidence)
+    return tmp_path / "friday.sme"
+
+
+def test_a_snapshot_is_a_host(inventory, recorded, monkeypatch):
+    replayed = inventory.resolve(str(recorded))
+    assert replayed == Host(name="web9", transport="replay", snapshot=recorded)
+    with open_transport(replayed) as transport:
+        (evidence,) = transport.run(Script([Step("x", "true")]), timeout_s=10)
+    assert evidence.exit_code == 0
+    monkeypatch.chdir(recorded.parent)
+    assert inventory.resolve("friday.sme").name == "web9"
     with pytest.raises(UnknownHost, match="there is no snapshot"):
-        inventory.resolve("./gone.sme.gz")
+        inventory.resolve("./gone.sme")
+
+
+def test_a_file_does_not_hide_a_host(inventory, ssh_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("web1", "nas", "localhost"):
+        (tmp_path / name).touch()
+        assert inventory.resolve(name).snapshot is None
 
 
 @pytest.mark.parametrize("word", ["wbe1", "no.such.host.invalid", "", "-x", "a b", "web1;reboot"])

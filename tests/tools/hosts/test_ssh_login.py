@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from sme_tools.errors import AuthenticationFailed
-from sshd import Sshd, make_key, public, sign, ssh_agent, tool
+from sshd import Sshd, make_key, needs_root, public, sign, ssh_agent, tool
 
 
 @pytest.fixture(params=["ed25519", "rsa", "ecdsa"])
@@ -202,6 +202,7 @@ def server_with_passwords():
         yield server
 
 
+@needs_root
 def test_a_password_opens_where_somebody_can_be_asked(client, server_with_passwords, say_hello):
     client.know(server_with_passwords)
     client.configure(server_with_passwords, "web1")
@@ -215,6 +216,7 @@ def test_a_password_opens_where_somebody_can_be_asked(client, server_with_passwo
     assert asked == [f"Password of {server_with_passwords.user}@127.0.0.1"]
 
 
+@needs_root
 def test_a_wrong_password_is_refused(client, server_with_passwords, say_hello):
     client.know(server_with_passwords)
     client.configure(server_with_passwords, "web1")
@@ -222,6 +224,7 @@ def test_a_wrong_password_is_refused(client, server_with_passwords, say_hello):
         say_hello(ask=lambda _: "hunter2")
 
 
+@needs_root
 def test_a_key_and_then_a_password_open_where_both_are_asked_for(client, say_hello):
     settings = "PasswordAuthentication yes\nAuthenticationMethods publickey,password"
     with Sshd(login_shell="dash", settings=settings) as server:

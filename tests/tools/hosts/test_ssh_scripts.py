@@ -15,7 +15,7 @@ from sme_tools.hosts.frames import HEAD_BYTES, TAIL_BYTES
 from sme_tools.hosts.host import Host
 from sme_tools.hosts.open import open_transport
 from sme_tools.hosts.script import Script, Step
-from sshd import Sshd, descendants, tool
+from sshd import Sshd, descendants, needs_root, tool
 
 
 @pytest.fixture
@@ -294,6 +294,7 @@ STEPS = (
 )
 
 
+@needs_root
 def test_sudo_is_used_where_it_is_allowed_and_needed(sudoer):
     transport, _ = sudoer
     plain, root = run(transport, *STEPS, sudo=True)
@@ -303,6 +304,7 @@ def test_sudo_is_used_where_it_is_allowed_and_needed(sudoer):
     assert root.stdout == "0\nC\n/usr/bin/id\n"
 
 
+@needs_root
 def test_sudo_is_never_tried_unless_the_inventory_allows_it(sudoer):
     transport, _ = sudoer
     _, root = run(transport, *STEPS, sudo=False)
@@ -310,6 +312,7 @@ def test_sudo_is_never_tried_unless_the_inventory_allows_it(sudoer):
     assert not root.stdout.startswith("0\n")
 
 
+@needs_root
 def test_sudo_that_asks_for_a_password_is_no_root(sudoer):
     transport, rule = sudoer
     rule.unlink()
@@ -317,6 +320,7 @@ def test_sudo_that_asks_for_a_password_is_no_root(sudoer):
     assert root.privilege == "user"
 
 
+@needs_root
 def test_a_hanging_step_of_root_is_ended_too(sudoer):
     transport, _ = sudoer
     slow, hang, after = run(
