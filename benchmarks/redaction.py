@@ -63,7 +63,7 @@ def main() -> None:
         ("ordinary log", *_speed(ordinary)),
         ("the same with 200 secrets", *_speed(with_secrets)),
     ]
-    print_table(("text", "MB", "seconds", "MB/s"), rows)
+    print_table(("text", "MB", "CPU seconds", "MB/s"), rows)
     hostile = [(repr(piece), *_growth(piece)) for piece in HOSTILE]
     hostile.sort(key=lambda row: -row[1])
     print()
@@ -95,6 +95,6 @@ def _growth(piece: str) -> tuple[float, float, float]:
 
 
 def _seconds(text: str) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     Redactor().text(text)
-    return time.perf_counter() - began
+    return time.process_time() - began

@@ -278,7 +278,18 @@ PIECES = st.one_of(
         ]
     ),
     st.sampled_from(
-        ["hunter22", "12", "null", "<secret:key:7>", "<secret:", MIXED[:44], "\\n", "İ"]
+        [
+            "hunter22",
+            "12",
+            "null",
+            "<secret:key:7>",
+            "<secret:authorization:12>",
+            "<secret:cookie:3>",
+            "<secret:",
+            MIXED[:44],
+            "\\n",
+            "İ",
+        ]
     ),
     st.text(max_size=6),
 )

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-PLACEHOLDER = r"<secret:[a-z0-9-]{1,32}:\d{1,9}>"
+PLACEHOLDER_BEGINS = "<secret:"
+PLACEHOLDER_ENDS = r"[a-z0-9-]{1,32}:\d{1,9}>"
 
 
 class Secret(NamedTuple):
@@ -45,7 +46,7 @@ _WORDS = frozenset(_INNOCENT_WORDS.split())
 
 _INNOCENT = re.compile(
     rf"""
-    {PLACEHOLDER} .* |
+    {PLACEHOLDER_BEGINS}{PLACEHOLDER_ENDS} .* |
     [*•x.#\-_?]{{1,}} |                         # masked by another tool
     <[^<>]*> | \[[A-Za-z_ ]*\] | \([\w ]*\) |   # <none>, [PAD], (hidden)
     \$\{{[^}}]*\}}.* | \$[A-Z_][A-Z0-9_]* | \$\(.* | `.* | \{{\{{.* | %\(?\w+\)?s? | !\w+.* |
