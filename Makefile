@@ -8,6 +8,7 @@
 # make itself ends with 2 whatever the command ended with; for the exit code, use run.py.
 
 PYTHON ?= python3
+MAKEFLAGS += --no-print-directory
 
 .PHONY: help diagnose sme test check bench lock
 help:
