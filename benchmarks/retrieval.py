@@ -1,10 +1,11 @@
 """Retrieval of known issues: how often the right one comes first, and how long a search takes.
 
-    python benchmarks/retrieval.py [FOLDER] [--model MODEL] [--sizes 1000 100000]
+    python -m benchmarks.retrieval [FOLDER] [--model MODEL] [--sizes 1000 100000]
 
-FOLDER (or SME_BENCH_DATA) holds topics.jsonl (id, title, root_cause, resolution) and queries.jsonl
-(query, topic_id). MODEL (or SME_BENCH_MODEL) is a folder or the name of a sentence-transformers
-model on this machine, for the hybrid. What is absent is said and left out.
+FOLDER (or SME_BENCH_DATA, or ../shared/data) holds topics.jsonl (id, title, root_cause,
+resolution) and queries.jsonl (query, topic_id). MODEL (or SME_BENCH_MODEL) is a folder or the name
+of a sentence-transformers model on this machine, for the hybrid. What is absent is said and left
+out.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchmarks.table import data_folder, print_table
 from sme_knowledge.bm25 import Bm25Retriever
 from sme_knowledge.hybrid import HybridRetriever
 from sme_knowledge.known_issue import KnownIssue, Provenance, Step, Verification
@@ -49,18 +51,19 @@ NOT_ABOUT_MACHINES = (
 )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] = ()) -> None:
+    """Print quality, silence on foreign queries, and speed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("folder", nargs="?", default=os.environ.get("SME_BENCH_DATA"))
+    parser.add_argument("folder", nargs="?", type=Path, default=data_folder("."))
     parser.add_argument("--model", default=os.environ.get("SME_BENCH_MODEL"))
     parser.add_argument("--sizes", type=int, nargs="*", default=[1_000, 100_000])
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as cache:
         quality(chosen.folder, chosen.model, Path(cache))
         noise(chosen.model, Path(cache))
     cold()
-    for size in chosen.sizes:
-        speed(size)
+    headers = ("issues", "index s", "MiB", "reopen s", "warm ms a query", "95th percentile")
+    print_table(headers, [speed(size) for size in chosen.sizes])
 
 
 def retrievers(
@@ -75,15 +78,14 @@ def retrievers(
         yield "hybrid", HybridRetriever(issues, model, cache_folder=cache)
 
 
-def quality(folder: str | None, model: str | None, cache: Path) -> None:
+def quality(folder: Path | None, model: str | None, cache: Path) -> None:
     """R@1, R@5 and MRR on real phrasings."""
-    if folder is None or not (Path(folder) / "queries.jsonl").exists():
+    if folder is None or not (folder / "queries.jsonl").exists():
         print("quality: skipped, no folder with topics.jsonl and queries.jsonl was given")
         return
-    issues = [topic(row) for row in rows(Path(folder) / "topics.jsonl")]
-    asked = [(row["query"], row["topic_id"]) for row in rows(Path(folder) / "queries.jsonl")]
-    print(f"{len(asked)} queries, {len(issues)} issues")
-    print(f"{'':10}{'R@1':>8}{'R@5':>8}{'MRR':>8}{'nothing':>9}{'ms/query':>10}")
+    issues = [topic(row) for row in rows(folder / "topics.jsonl")]
+    asked = [(row["query"], row["topic_id"]) for row in rows(folder / "queries.jsonl")]
+    table = []
     for name, retriever in retrievers(issues, model, cache):
         ranks, times = [], []
         for query, wanted in asked:
@@ -91,14 +93,12 @@ def quality(folder: str | None, model: str | None, cache: Path) -> None:
             ids = [match.issue.id for match in retriever.search(query, limit=len(issues))]
             times.append(time.perf_counter() - started)
             ranks.append(ids.index(wanted) + 1 if wanted in ids else 0 if ids else -1)
-        print(
-            f"{name:10}"
-            f"{statistics.fmean(rank == 1 for rank in ranks):8.3f}"
-            f"{statistics.fmean(1 <= rank <= 5 for rank in ranks):8.3f}"
-            f"{statistics.fmean(1 / rank if rank > 0 else 0 for rank in ranks):8.3f}"
-            f"{sum(rank == -1 for rank in ranks):9}"
-            f"{statistics.median(times) * 1000:10.1f}"
-        )
+        first = statistics.fmean(rank == 1 for rank in ranks)
+        top = statistics.fmean(1 <= rank <= 5 for rank in ranks)
+        reciprocal = statistics.fmean(1 / rank if rank > 0 else 0 for rank in ranks)
+        milliseconds = statistics.median(times) * 1000
+        table.append((name, first, top, reciprocal, sum(r == -1 for r in ranks), milliseconds))
+    print_table((f"{len(asked)} queries", "R@1", "R@5", "MRR", "nothing", "ms a query"), table)
 
 
 def noise(model: str | None, cache: Path) -> None:
@@ -127,7 +127,7 @@ def cold() -> None:
     )
 
 
-def speed(size: int) -> None:
+def speed(size: int) -> tuple[object, ...]:
     """Index, reopen and search `size` made-up issues, whose words are as unequal as real ones."""
     draw = random.Random(size)
     words = [f"{draw.choice(SYLLABLES)}{draw.choice(SYLLABLES)}{n}" for n in range(40_000)]
@@ -149,11 +149,8 @@ def speed(size: int) -> None:
             retriever.search(query)
             times.append((time.perf_counter() - started) * 1000)
         mebibytes = path.stat().st_size / 2**20
-    print(
-        f"{size:,} issues: index {built:.2f} s, {mebibytes:.0f} MiB; opened again with first query "
-        f"{opened:.2f} s; warm {statistics.median(times):.1f} ms/query, "
-        f"p95 {statistics.quantiles(times, n=20)[-1]:.1f} ms"
-    )
+    slow = statistics.quantiles(times, n=20)[-1]
+    return (f"{size:,}", built, mebibytes, opened, statistics.median(times), slow)
 
 
 SYLLABLES = ("disk", "net", "mem", "gpu", "pod", "log", "zfs", "tls", "dns", "cpu", "nfs", "vol")
@@ -199,4 +196,4 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -25,13 +25,21 @@ from sme_tools.errors import StateError, UsageError
 INDEX_VERSION = 1
 """Part of the fingerprint: raise it when the same issues give another index."""
 
-WEIGHTS = {"title": 4.0, "symptoms": 3.0, "root_cause": 1.0, "rest": 0.5}
+WEIGHTS = {"title": 3.0, "symptoms": 3.0, "root_cause": 1.0, "rest": 0.5}
 
-MIN_COVERAGE = 0.3
-"""An issue must account for this share of what the query's words weigh …"""
-MIN_COVERAGE_OF_LONG = 0.12
-"""… or for this share, if MIN_TELLING words of it are in the issue: a pasted log has many words."""
-MIN_TELLING = 3
+EVIDENCE = {"title": 1.0, "symptoms": 1.0, "root_cause": 0.7, "rest": 0.35}
+"""How far a word in that field speaks for the issue: incidental words stand in the long texts."""
+EXACT_BONUS = 1.5
+"""A whole identifier or code that matches (`s6-applyuidgid`, `Xid 79`) is no chance."""
+
+MIN_STRENGTH = 0.9
+"""What the matching words must weigh, in words that only one issue has …"""
+MIN_COVERAGE = 0.1
+"""… if they are this share of what the query's words weigh; a pasted log has many words."""
+MIN_STRENGTH_OF_SHORT = 0.3
+MIN_COVERAGE_OF_SHORT = 0.4
+"""A short query says it in one common word: `wrong image name`, `53`."""
+
 MAX_TOKENS = 48
 """Of a longer query the rarest tokens are asked for."""
 MAX_ROWS_RATED = 6_000
@@ -50,23 +58,28 @@ class _Asked:
     unseen: float
     """What a word weighs that no issue has."""
 
-    def coverage(self, present: set[str]) -> tuple[float, int]:
-        """The share of the query's weight that these tokens account for, and how many words."""
+    def evidence(self, fields: dict[str, set[str]]) -> tuple[float, float]:
+        """Strength (in words that only one issue has) and coverage (0 to 1) of a match."""
         total = matched = 0.0
-        words: set[tuple[str, ...]] = set()
-        telling = 0
-        for term in self.terms:
-            if term.tokens in words:
-                continue
-            words.add(term.tokens)
-            here = max((self.weight.get(t, 0.0) for t in term.tokens if t in present), default=0.0)
-            most = max((self.weight.get(t, 0.0) for t in term.tokens), default=0.0)
-            if term.is_alias and not here:
-                continue
-            total += most or self.unseen
-            matched += here
-            telling += here >= 0.4 * self.unseen
-        return (matched / total if total else 0.0), telling
+        for term in {term.tokens: term for term in self.terms}.values():
+            here = max((self._worth(token, term, fields) for token in term.tokens), default=0.0)
+            if here or not term.is_alias:
+                most = max((self.weight.get(token, 0.0) for token in term.tokens), default=0.0)
+                total += most or self.unseen
+                matched += here
+        return matched / self.unseen, (matched / total if total else 0.0)
+
+    def _worth(self, token: str, term: Term, fields: dict[str, set[str]]) -> float:
+        found = max((EVIDENCE[name] for name in FIELDS if token in fields[name]), default=0.0)
+        exact = token == term.exact
+        return self.weight.get(token, 0.0) * found * (EXACT_BONUS if exact else 1.0)
+
+    def is_enough(self, fields: dict[str, set[str]]) -> bool:
+        """Whether an issue with these words is worth showing."""
+        strength, coverage = self.evidence(fields)
+        return (strength >= MIN_STRENGTH and coverage >= MIN_COVERAGE) or (
+            strength >= MIN_STRENGTH_OF_SHORT and coverage >= MIN_COVERAGE_OF_SHORT
+        )
 
 
 class Bm25Retriever:
@@ -90,12 +103,14 @@ class Bm25Retriever:
     def search(self, query: str, limit: int = 5) -> Matches:
         """See Retriever."""
         asked = self._ask(query)
-        if not asked.terms:
-            return Matches(why_nothing="The query holds no word that tells one issue from another.")
         if not self.issues:
             return Matches(why_nothing="There are no known issues yet.")
+        if not any(term.tokens for term in asked.terms):
+            return Matches(why_nothing="The query holds no word that tells one issue from another.")
         if not asked.weight:
-            return Matches(why_nothing=f"No known issue has any of the words {_shown(asked.terms)}.")
+            return Matches(
+                why_nothing=f"No known issue has any of the words {_shown(asked.terms)}."
+            )
         found: list[Match] = []
         for row, score, fields in self._rated(asked, max(limit * 3, 20)):
             match = self._judge(asked, row, score, fields)
@@ -138,7 +153,11 @@ class Bm25Retriever:
                 (match, limit),
             ).fetchall()
         return [
-            (row, score, {name: set(text.split()) for name, text in zip(FIELDS, texts, strict=True)})
+            (
+                row,
+                score,
+                {name: set(text.split()) for name, text in zip(FIELDS, texts, strict=True)},
+            )
             for row, score, *texts in rows
         ]
 
@@ -158,8 +177,7 @@ class Bm25Retriever:
         self, asked: _Asked, row: int, score: float, fields: dict[str, set[str]]
     ) -> Match | None:
         """The row as a match, or None if it shares too little with the query."""
-        coverage, telling = asked.coverage(set().union(*fields.values()))
-        if coverage < MIN_COVERAGE and (telling < MIN_TELLING or coverage < MIN_COVERAGE_OF_LONG):
+        if not asked.is_enough(fields):
             return None
         return Match(self.issues[row], score, _why(asked, fields))
 

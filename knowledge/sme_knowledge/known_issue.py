@@ -70,7 +70,9 @@ def _condition(value: str) -> str:
 
 _A_WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 IssueId = Annotated[
-    str, _bounded(80), _form(_A_WORD, "lower-case words joined by hyphens, such as docker-root-full")
+    str,
+    _bounded(80),
+    _form(_A_WORD, "lower-case words joined by hyphens, such as docker-root-full"),
 ]
 ProbeId = Annotated[
     str,
@@ -118,6 +120,9 @@ class Signature(Part):
     when: Condition
     each: Each | None = None
     """`storage.filesystems as f`: the condition is asked of each item of that list."""
+    rules_out: bool = True
+    """Whether the issue is ruled out where the condition is false. A log that lacks a line, and a
+    cause that is one of several, prove nothing."""
 
     _text_alone = model_validator(mode="before")(_short("when"))
 

@@ -9,20 +9,23 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from sme_knowledge.vocabulary import CUDA_ERRORS, NUMBERED, PHRASES, STOPWORDS, SYNONYMS
 
 MAX_CHARS = 16_000
 """Of a longer text (a pasted log) the head and the tail are read, half and half."""
 
-_CHUNK = re.compile(r"\w+(?:[-_.:]+\w+)*")
+_CHUNK = re.compile(r"\w{1,200}(?:[-_.:]{1,9}\w{1,200}){0,20}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _NOISE = re.compile(
     r"0x[0-9a-f]+|[0-9a-f]{12,}|\d{6,}|v?\d+[a-z]{0,3}(?:[.:-]\d+[a-z]{0,3}\d*)+|\d+(?:\.\d+)?[kmgt]i?b"
 )
 """Addresses, hashes, serial numbers, versions, times: they tell no issue from another."""
+LONG_NAME = 14
+"""From this length on a word is a name that somebody joined: `imagepullbackoff`."""
 _NEAR = 6
 """How many words may stand between `cuda` and its number."""
 
@@ -35,6 +38,8 @@ class Term:
     tokens: tuple[str, ...]
     is_alias: bool = False
     """It repeats what other terms say in another spelling."""
+    exact: str | None = None
+    """The token that stands for the whole of an identifier or an error code."""
 
 
 def terms(text: str) -> list[Term]:
@@ -71,24 +76,26 @@ def stem(word: str) -> str:
 
 def _clean(text: str) -> str:
     """Compatibility forms, accents and format characters folded away; case kept."""
-    text = unicodedata.normalize("NFKD", text)
-    return "".join(
-        char if unicodedata.category(char) != "Cc" else " "
-        for char in text
-        if not unicodedata.combining(char) and unicodedata.category(char) != "Cf"
-    )
+    if not text.isascii():
+        text = "".join(
+            char
+            for char in unicodedata.normalize("NFKD", text)
+            if not unicodedata.combining(char) and unicodedata.category(char) not in ("Cf", "Cs")
+        )
+    return _CONTROL.sub(" ", text)
 
 
-def _words(chunk: str) -> list[Term]:
+@lru_cache(maxsize=20_000)
+def _words(chunk: str) -> tuple[Term, ...]:
     """The words of one chunk without blanks: the chunk as one, or nothing that tells."""
     if _NOISE.fullmatch(chunk.lower()):
-        return [Term(chunk, ())]
+        return (Term(chunk, ()),)
     chunk, ideographs = _IDEOGRAPHS.sub(" ", chunk), _IDEOGRAPHS.findall(chunk)
     found = [_word(part) for part in chunk.split()]
     for run in ideographs:
         pairs = [run[at : at + 2] for at in range(max(1, len(run) - 1))]
         found += [Term(pair, (pair,)) for pair in pairs]
-    return found
+    return tuple(found)
 
 
 def _word(chunk: str) -> Term:
@@ -104,9 +111,13 @@ def _word(chunk: str) -> Term:
         found[root] = None
         for other in SYNONYMS.get(part, SYNONYMS.get(root, ())):
             found[stem(other)] = None
+    whole = stem(joined)
+    is_name = len(parts) > 1 or len(joined) >= LONG_NAME
+    exact = whole if is_name and whole in found else None
     if (code := _cuda_names().get(joined)) is not None:
-        found[f"cuda{code}"] = None
-    return Term(chunk, tuple(found))
+        exact = f"cuda{code}"
+        found[exact] = None
+    return Term(chunk, tuple(found), exact=exact)
 
 
 def _aliases(words: list[Term]) -> list[Term]:
@@ -118,7 +129,7 @@ def _aliases(words: list[Term]) -> list[Term]:
         for phrase, meanings in _phrases().get(stem(word), ()):
             if tuple(stem(w) for w in flat[at : at + len(phrase)]) == phrase:
                 shown = " ".join(flat[at : at + len(phrase)])
-                found.append(Term(shown, meanings, is_alias=True))
+                found.append(Term(shown, meanings, is_alias=True, exact=meanings[0]))
         if word.isdigit() and len(word) < 6:
             found += _numbered(flat, at)
     return found
@@ -129,11 +140,14 @@ def _numbered(flat: list[str], at: int) -> list[Term]:
     number = flat[at]
     found = []
     if at and (kind := NUMBERED.get(flat[at - 1])):
-        found.append(Term(f"{flat[at - 1]} {number}", (kind + number,), is_alias=True))
+        found.append(
+            Term(f"{flat[at - 1]} {number}", (kind + number,), is_alias=True, exact=kind + number)
+        )
     if int(number) in CUDA_ERRORS and any(
         word.startswith(("cuda", "cuinit")) for word in flat[max(0, at - _NEAR) : at]
     ):
-        found.append(Term(f"cuda {number}", (f"cuda{number}",), is_alias=True))
+        code = f"cuda{number}"
+        found.append(Term(f"cuda {number}", (code,), is_alias=True, exact=code))
     return found
 
 
@@ -152,5 +166,6 @@ def _phrases() -> dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]]:
     found: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
     for phrase, meanings in PHRASES.items():
         words = tuple(stem(word) for word in phrase.split())
-        found.setdefault(words[0], []).append((words, meanings))
+        stemmed = tuple(stem(meaning) for meaning in meanings)
+        found.setdefault(words[0], []).append((words, stemmed))
     return found

@@ -9,22 +9,27 @@ from __future__ import annotations
 
 STOPWORDS = frozenset(
     """
-    a about after again all also always am an and any anybody anyone anything are as at be because
-    been before being but by can cannot cant could did didn do does doesn doesnt doing don dont
-    during each else even ever every few for from get gets getting give given go goes going got
-    had has hasn have having he hello help her here hi him his how howto however i idea ideas if
-    im in instead into is isn isnt it its itself just keep keeps know let like ll long look looks
-    lot make makes many may maybe me might more most much must my need needs never no nobody not
-    nothing now of off often ok on once one only or other our out over own please possible
-    question really same say says see seem seems seen she should since so some somebody someone
-    something sometimes still such sure take tell than thank thanks that the their them then
-    there these they thing things think this those though through to together too try tried
-    trying two under until up us use used using ve very via want was way we well were what when
-    where whether which while who whole why will with without won wont would yes yet you your
-    best better good great new
-    bug correct correctly does error errors fail failed failing failure fails happen happening
-    happens issue issues problem problems request trouble wrong work worked working works
-    """.split()
+    a about after again all also always am an and any anybody anyone anything are as at be
+    because been before being best better between book both bug but buy by can cannot cant
+    come comes coming compare correct correctly could day days did didn difference different
+    do does doesn doesnt doing don dont down during each either else english error errors even
+    ever every example explain fail failed failing fails failure far few first for from get
+    gets getting give given go goes going good got great had happen happening happens has hasn
+    have having he hello help her here hi him his home how however howto i idea ideas if im in
+    instead into is isn isnt issue issues it its itself just keep keeps know last learn least
+    less let life like little ll long look looks lot make makes many may maybe me mean means
+    might month months more most much must my need needs never new next no nobody none not
+    nothing now number of off often ok old on once one only or other our out over own part
+    people per person place please possible price problem problems put question quick quickly
+    quite rather really request same say says second see seem seems seen several she should
+    side simple since slowly so some somebody someone something sometimes soon still such sure
+    take tell than thank thanks that the their them then there these they thing things think
+    this those though three through time times to today together tomorrow too tried trouble
+    try trying twice two under until up us use used using usual usually ve very via want was
+    way we week weeks well were what when where whether which while who whole why will with
+    without won wont word words work worked working works world would write writing written
+    wrong year years yes yet you your
+    """.split()  # noqa: SIM905 - one word a line would be 300 lines
 )
 """English words and the words that every report of a fault contains."""
 
@@ -89,6 +94,10 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "nxdomain": ("dns",),
     "servfail": ("dns",),
     "resolved": ("dns",),
+    "dnsmasq": ("dns",),
+    "unbound": ("dns",),
+    "pihole": ("dns",),
+    "adguard": ("dns",),
     "hostname": ("dns",),
     "ntp": ("clock",),
     "chrony": ("clock",),
