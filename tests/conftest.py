@@ -9,7 +9,9 @@ _connect = socket.socket.connect
 
 
 def _loopback_only(self, address):
-    if self.family != socket.AF_UNIX and not str(address[0]).startswith(("127.", "::1", "localhost")):
+    if self.family != socket.AF_UNIX and not str(address[0]).startswith(
+        ("127.", "::1", "localhost")
+    ):
         raise AssertionError(f"a test tried to reach {address}")
     return _connect(self, address)
 

@@ -195,7 +195,7 @@ def _looks_still_open(case: Case) -> list[NextStep]:
         steps.append(
             NextStep(
                 text="look again while the trouble is happening, and say when it began",
-                why="all that is measured now is within its limits",
+                why="nothing that is measured now fits the symptom",
             )
         )
     return steps

@@ -25,6 +25,7 @@ from sme_tools.errors import StateError, UsageError
 from sme_tools.facts import Facts
 from sme_tools.hosts.host import Host
 from sme_tools.hosts.transport import Transport
+from sme_tools.safety.redaction import Redactor
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite import SqliteSaver
@@ -64,6 +65,7 @@ class Colleague:
             Interrupted: it was cancelled.
             UsageError, StateError: see the messages. A host that fails is an event, no exception.
         """
+        symptom = Redactor().text(symptom) if symptom else None
         incident = Incident.begin([host.name for host in hosts], symptom, targets)
         self.incidents.create(incident)
         yield from self._run(incident, hosts, new_state(incident.id), cancelled)

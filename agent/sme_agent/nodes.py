@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from sme_agent.diagnosis import diagnose, priority
 from sme_agent.events import Event, StepStarted
@@ -67,6 +68,7 @@ class Nodes:
         incident.diagnosis = diagnose(self._case)
         incident.priority = priority(self._case)
         incident.status = "diagnosed"
+        incident.ended_at = datetime.now(UTC)
         self._save("analyze", incident.diagnosis.summary)
         return state
 

@@ -134,19 +134,14 @@ def select(targets: Sequence[str]) -> list[Host]:
 
     Raises:
         UnknownHost: a word that is no host; says how to give a symptom of one word.
-        UsageError: two of them are the same host, such as two snapshots of it.
     """
-    from sme_tools.errors import UnknownHost, UsageError
+    from sme_tools.errors import UnknownHost
 
     try:
-        hosts = inventory().select(list(targets))
+        return inventory().select(list(targets))
     except UnknownHost as error:
         raise UnknownHost(
             error.message,
             host=error.host,
             remedy=f"{error.remedy}\n     A symptom of one word: sme diagnose HOST --symptom WORD",
         ) from error
-    names = [host.name for host in hosts]
-    if twins := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"{twins[0]} is named twice", remedy="Diagnose the two one by one.")
-    return hosts

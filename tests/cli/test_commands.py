@@ -226,15 +226,6 @@ def test_settings_say_where_they_come_from(sme, own_folders, monkeypatch):
     assert shown["state_dir"]["origin"] == "default"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can write to a read-only folder")
-def test_a_read_only_home_gets_a_clear_answer(sme, own_folders):
-    own_folders.chmod(0o500)
-    answer = sme("diagnose")
-    own_folders.chmod(0o700)
-    assert answer.code == 4
-    assert "SME_STATE_DIR" in answer.err
-
-
 def test_a_state_folder_that_cannot_be_made_gets_a_clear_answer(sme, own_folders, monkeypatch):
     (own_folders / "file").touch()
     monkeypatch.setenv("SME_STATE_DIR", str(own_folders / "file" / "state"))
@@ -254,7 +245,7 @@ def test_a_host_is_recorded_and_diagnosed_elsewhere(sme, tmp_path):
     twin.write_bytes(path.read_bytes())
     twice = sme("diagnose", path, twin)
     assert twice.code == 2
-    assert "localhost is named twice" in twice.err
+    assert "two of these are called localhost" in twice.err
 
 
 def test_corrupt_snapshot_is_refused(sme, tmp_path):

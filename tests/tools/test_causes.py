@@ -1,6 +1,7 @@
 """Causes between findings: chains, circles, conditions, hosts."""
 
 import pytest
+
 from sme_tools.checks.causes import cause_graph
 from sme_tools.checks.check import Check
 from sme_tools.checks.conditions import FactContext

@@ -1,6 +1,7 @@
 """The shipped checks, and how check files are read."""
 
 import pytest
+
 from sme_tools.checks.check import Check, load_checks, parse_checks, shipped_checks
 from sme_tools.checks.finding import SEVERITIES
 from sme_tools.checks.run import run_checks

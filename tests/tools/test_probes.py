@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sme_tools.errors import ProbeError
 from sme_tools.facts import plain
 from sme_tools.probes.registry import find_probe, probes

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sme_tools.checks.wording import fill, human_bytes, human_duration
 from sme_tools.safety.control import one_line, visible
 

@@ -97,6 +97,8 @@ def _read(probe: Probe, evidence: Evidence, facts: Facts) -> None:
 
 def _why_unreadable(probe: Probe, evidence: Evidence) -> str | None:
     if evidence.outcome == "timed-out":
+        if evidence.duration_s == 0:
+            return "had no turn: the time for the whole look was up"
         return f"timed out after {evidence.duration_s:.0f} s"
     if evidence.outcome == "lost":
         return "the connection broke"

@@ -28,7 +28,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from sme_tools.errors import InventoryInvalid, StateError, UnknownHost
+from sme_tools.errors import InventoryInvalid, StateError, UnknownHost, UsageError
 from sme_tools.hosts.host import LOCALHOST, Host, Limits, localhost
 from sme_tools.hosts.inventory_file import (
     Grouping,
@@ -90,11 +90,15 @@ class Inventory:
 
         Raises:
             UnknownHost: a word that means none.
+            UsageError: two words mean different hosts of one name, such as two snapshots of it.
         """
         found: dict[str, Host] = {}
         for word in words:
             for host in self._members(word[1:]) if word.startswith("@") else [self.resolve(word)]:
-                found.setdefault(host.name, host)
+                if found.setdefault(host.name, host) != host:
+                    raise UsageError(
+                        f"two of these are called {host.name}", remedy="Diagnose them one by one."
+                    )
         return list(found.values())
 
     def resolve(self, word: str) -> Host:

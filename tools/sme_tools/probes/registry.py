@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from sme_tools.errors import ProbeError, UnknownProbe
 from sme_tools.facts import DOMAINS
@@ -18,8 +18,7 @@ from sme_tools.hosts.script import Step
 LEVELS = {1: "services", 2: "infrastructure", 3: "integration", 4: "performance"}
 """How deep a probe looks. 1 is the baseline: cheap, and enough to see that something is wrong."""
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[[str], object])
 
 
 @dataclass(frozen=True)
@@ -82,14 +81,14 @@ def probe(
     timeout_s: int = 10,
     ok_exit_codes: tuple[int, ...] = (0,),
     reads: tuple[str, ...] = (),
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
+) -> Callable[[F], F]:
     """Register a parser as the probe `id`, whose first part is a domain of the facts."""
     if id.split(".")[0] not in DOMAINS or not re.fullmatch(r"[a-z]+(\.[a-z][a-z0-9_]*)+", id):
         raise ValueError(f"a probe's id is DOMAIN.name, with a domain of {DOMAINS}: {id!r}")
     if level not in LEVELS:
         raise ValueError(f"{id}: a probe's level is one of {sorted(LEVELS)}")
 
-    def register(parse: Callable[P, R]) -> Callable[P, R]:
+    def register(parse: F) -> F:
         if id in _registry:
             raise ValueError(f"two probes are called {id!r}")
         _registry[id] = Probe(

@@ -1,0 +1,1 @@
+"""Safety: secrets redacted, and text from hosts made safe to show."""
