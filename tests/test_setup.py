@@ -88,8 +88,9 @@ class Project:
             "small_sme.py": SME,
         }.items():
             (self.folder / name).write_text(text)
-        # Set for all of these tests: pip looks into this folder and nowhere else.
-        self.env = {name: value for name, value in os.environ.items() if name[:4] != "PIP_"}
+        # pip looks into this folder and nowhere else; a make that runs the tests is not seen.
+        others = ("PIP_", "MAKE")
+        self.env = {key: text for key, text in os.environ.items() if not key.startswith(others)}
         self.env |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": packages.as_uri()}
         self.env |= {"PIP_CONFIG_FILE": os.devnull, "HOME": str(folder)}
 
