@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -33,13 +33,6 @@ class KnownIssues:
         for folder in folders:
             if folder.exists():
                 found._add_folder(folder)
-        found._link()
-        return found
-
-    @classmethod
-    def of(cls, issues: Iterable[KnownIssue]) -> KnownIssues:
-        """These issues alone."""
-        found = cls({issue.id: issue for issue in issues})
         found._link()
         return found
 

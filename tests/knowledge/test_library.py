@@ -3,6 +3,7 @@
 The facts for a signature are two files beside it: signatures/ID.fires.json, ID.clear.json.
 """
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,14 @@ def test_an_issue_names_only_probes_and_checks_that_exist(issue, checks):
 def test_the_limit_of_a_prevention_is_one_that_its_check_has(issue, checks):
     for item in issue.prevention:
         assert item.limit is None or (item.check and checks[item.check].limits)
+
+
+@each_issue
+def test_the_commands_of_an_issue_are_shell(issue):
+    for step in issue.resolution:
+        for text in filter(None, (step.run, step.undo, step.verify.run)):
+            parsed = subprocess.run(["sh", "-n"], input=text, text=True, capture_output=True)
+            assert not parsed.stderr, text
 
 
 @each_signed_issue
