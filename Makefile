@@ -10,9 +10,9 @@
 PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help diagnose sme test check bench lock
+.PHONY: help diagnose sme test check bench docs lock
 help:
 	@"$(PYTHON)" run.py --help
 
-diagnose sme test check bench lock:
+diagnose sme test check bench docs lock:
 	@"$(PYTHON)" run.py $@ $(ARGS)

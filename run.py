@@ -8,6 +8,7 @@ usage: python3 run.py [--python VERSION] COMMAND [ARGUMENT...]
   test [ARGUMENT...]              the tests (arguments go to pytest)
   check                         lint, formatting and types
   bench [ARGUMENT...]             the benchmarks
+  docs                          write the pages of docs/ that are made from the code
   lock [ARGUMENT...]              make the lock files again (arguments go to uv: --upgrade)
 
 The first run makes a virtual environment, .venv, and installs the packages of a lock file into it,
@@ -64,6 +65,8 @@ def run(command: str, arguments: "list[str]") -> int:
         return become(prepared(DEV), "python", "-m", "pytest", *arguments)
     if command == "bench":
         return become(prepared(DEV), "python", "-m", "benchmarks", *arguments)
+    if command == "docs":
+        return become(prepared(DEV), "python", "docs/generate.py")
     if command == "check":
         return check(prepared(DEV))
     if command == "lock":

@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 from sme_agent.case import Case
 from sme_agent.events import Concluded, Event
 from sme_agent.nodes import Nodes, baseline
+from sme_agent.reach import Reach
 from sme_agent.rules import RuleReasoner
 from sme_agent.state import InvestigationState, new_state
-from sme_agent.workspace import Workspace
-from sme_knowledge.retrieval import Retriever
-from sme_knowledge.store import KnownIssues
+from sme_agent.workspace import Knowledge, Workspace
 from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incident import Incident
 from sme_memory.incidents import IncidentStore
-from sme_tools.checks.check import Check
-from sme_tools.errors import StateError, UsageError
+from sme_tools.errors import Interrupted, StateError, UsageError
 from sme_tools.facts import Facts
 from sme_tools.hosts.host import Host
 from sme_tools.hosts.transport import Transport
@@ -35,9 +33,8 @@ if TYPE_CHECKING:
 class Colleague:
     """Everything an investigation needs that outlives it."""
 
-    checks: Sequence[Check]
-    issues: KnownIssues
-    retriever: Retriever
+    load_knowledge: Callable[[], Knowledge]
+    """Called while the hosts already answer."""
     incidents: IncidentStore
     log: EvolutionLog
     checkpoints: Path
@@ -67,7 +64,6 @@ class Colleague:
         """
         symptom = Redactor().text(symptom) if symptom else None
         incident = Incident.begin([host.name for host in hosts], symptom, targets)
-        self.incidents.create(incident)
         yield from self._run(incident, hosts, new_state(incident.id), cancelled)
 
     def resume(
@@ -97,27 +93,38 @@ class Colleague:
         state: InvestigationState | None,
         cancelled: threading.Event | None,
     ) -> Iterator[Event]:
-        case = self._case(incident, hosts)
-        with Workspace(
-            case=case,
-            reasoner=RuleReasoner(),
-            retriever=self.retriever,
-            incidents=self.incidents,
-            log=self.log,
-            open_transport=self.open_transport,
-            timeout_s=self.timeout_s,
-            cancelled=cancelled or threading.Event(),
-        ) as workspace:
+        by_name = {host.name: host for host in hosts}
+        stop = cancelled or threading.Event()
+        with Reach(by_name, self.open_transport, self.timeout_s, stop) as reach:
             if state is not None:
-                # The hosts answer while langgraph is still being imported.
-                workspace.look_early(baseline(case.hosts))
+                # The hosts answer while checks, known issues and langgraph are still being read.
+                reach.look_early(baseline(by_name))
+            workspace = self._workspace(incident, reach)
+            if state is not None:
+                self.incidents.create(incident)
             try:
                 yield from self._stream(workspace, state)
-            except BaseException:
+            except BaseException as error:
                 incident.status = "interrupted"
-                self.incidents.save_step(incident, [])
+                self.incidents.save_step(incident)
+                if isinstance(error, Interrupted):
+                    raise Interrupted(
+                        f"stopped; what was found is kept: sme incidents show {incident.id}",
+                        remedy=f"Go on from there: sme diagnose --resume {incident.id}",
+                    ) from error
                 raise
         yield Concluded(incident)
+
+    def _workspace(self, incident: Incident, reach: Reach) -> Workspace:
+        knowledge = self.load_knowledge()
+        return Workspace(
+            case=self._case(incident, reach, knowledge),
+            reach=reach,
+            reasoner=RuleReasoner(),
+            retriever=knowledge.retriever,
+            incidents=self.incidents,
+            log=self.log,
+        )
 
     def _stream(self, workspace: Workspace, state: InvestigationState | None) -> Iterator[Event]:
         from sme_agent.graph import build_graph
@@ -133,12 +140,12 @@ class Colleague:
             for event in graph.stream(state, thread, stream_mode="custom", durability="sync"):
                 yield cast(Event, event)
 
-    def _case(self, incident: Incident, hosts: Sequence[Host]) -> Case:
+    def _case(self, incident: Incident, reach: Reach, knowledge: Knowledge) -> Case:
         case = Case(
             incident=incident,
-            hosts={host.name: host for host in hosts},
-            checks=list(self.checks),
-            issues=self.issues.current(),
+            hosts=reach.hosts,
+            checks=list(knowledge.checks),
+            issues=knowledge.issues.current(),
         )
         for host, document in incident.facts.items():
             case.facts[host] = Facts.from_document(document, f"incident {incident.id}")

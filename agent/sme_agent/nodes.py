@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sme_agent.diagnosis import diagnose, priority
-from sme_agent.events import Event, StepStarted
+from sme_agent.events import Event, HostFailed, StepStarted
+from sme_agent.reach import Plan
 from sme_agent.recall import recall
 from sme_agent.state import InvestigationState
 from sme_agent.workspace import Workspace
 from sme_memory.incident import Step, TimelineEntry
 from sme_tools.checks.conditions import Holds
+from sme_tools.observe import Observation
 from sme_tools.probes.registry import probes
 
 
@@ -25,16 +27,15 @@ class Nodes:
     def observe(self, state: InvestigationState) -> InvestigationState:
         """Run the baseline probes on every host and judge the checks."""
         hosts = ", ".join(self._case.hosts)
-        self._tell([StepStarted("observe", f"looking at {hosts}")])
-        self._tell(self._at.look(baseline(self._case.hosts), round=1))
-        self._case.judge()
+        self._tell(StepStarted("observe", f"looking at {hosts}"))
+        self._look(baseline(self._case.hosts), round=1)
         found = len(self._case.incident.findings)
         self._save("observe", f"{found} findings on {hosts}")
         return {**state, "round": 1}
 
     def recall(self, state: InvestigationState) -> InvestigationState:
         """Look up known issues by signature and by text, and past incidents."""
-        self._tell([StepStarted("recall", "comparing with what is known")])
+        self._tell(StepStarted("recall", "comparing with what is known"))
         text = recall(self._case, self._at.retriever, self._at.incidents)
         self._save("recall", text)
         return state
@@ -52,18 +53,17 @@ class Nodes:
         """Run the probes that the reasoner asked for, in one round trip a host."""
         round_ = state["round"] + 1
         why = "; ".join(dict.fromkeys(request["why"] for request in state["requests"]))
-        self._tell([StepStarted("act", f"looking deeper: {why}")])
+        self._tell(StepStarted("act", f"looking deeper: {why}"))
         plan: dict[str, list[str]] = {}
         for request in state["requests"]:
             plan.setdefault(request["host"], []).extend(request["probes"])
-        self._tell(self._at.look(plan, round_))
-        self._case.judge()
+        self._look(plan, round_)
         self._save("act", f"looked deeper: {why}")
         return {**state, "round": round_, "requests": []}
 
     def analyze(self, state: InvestigationState) -> InvestigationState:
         """State the diagnosis, with the evidence it rests on."""
-        self._tell([StepStarted("analyze", "weighing causes")])
+        self._tell(StepStarted("analyze", "weighing causes"))
         incident = self._case.incident
         incident.diagnosis = diagnose(self._case)
         incident.priority = priority(self._case)
@@ -99,13 +99,22 @@ class Nodes:
         self._save("learn", f"recorded; known issues recognised: {', '.join(confirmed) or 'none'}")
         return state
 
-    def _tell(self, events: Iterable[Event]) -> None:
+    def _look(self, plan: Plan, round: int) -> None:
+        """Run probes and take what they say into the case; then judge anew."""
+        for event in self._at.reach.look(plan, round):
+            if isinstance(event, Observation):
+                self._case.take(event.facts, event.evidence)
+                continue
+            if isinstance(event, HostFailed):
+                self._case.incident.unreachable[event.host] = event.reason
+            self._tell(event)
+        self._case.judge()
+
+    def _tell(self, event: Event) -> None:
         from langgraph.config import get_stream_writer
 
-        write = get_stream_writer()
-        for event in events:
-            self._at.heed_cancellation()
-            write(event)
+        self._at.reach.heed_cancellation()
+        get_stream_writer()(event)
 
     def _save(self, step: Step, text: str) -> None:
         """Save the incident with this step's entry and whatever evidence is new."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sme_agent.investigation import Colleague
+    from sme_agent.workspace import Knowledge
     from sme_knowledge.retrieval import Retriever
     from sme_knowledge.store import KnownIssues
     from sme_memory.evolution_log import EvolutionLog
@@ -89,17 +90,22 @@ def open_transport(host: Host) -> Transport:
     return open_(host, connect_timeout_s=settings().connect_timeout_s, ask_passphrase=asker())
 
 
+def knowledge() -> Knowledge:
+    """Checks, known issues and the search in them."""
+    from sme_agent.workspace import Knowledge
+
+    issues = known_issues()
+    return Knowledge(checks=checks(), issues=issues, retriever=retriever(issues))
+
+
 def colleague(timeout_s: float | None = None) -> Colleague:
     """Everything an investigation needs."""
     from sme_agent.investigation import Colleague
     from sme_tools.settings import state_folder
 
     chosen = settings()
-    issues = known_issues()
     return Colleague(
-        checks=checks(),
-        issues=issues,
-        retriever=retriever(issues),
+        load_knowledge=knowledge,
         incidents=incidents(),
         log=evolution_log(),
         checkpoints=state_folder(chosen) / "checkpoints.db",

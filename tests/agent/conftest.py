@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sme_agent.investigation import Colleague
+from sme_agent.workspace import Knowledge
 from sme_knowledge.bm25 import Bm25Retriever
 from sme_knowledge.store import KnownIssues
 from sme_memory.evolution_log import EvolutionLog
@@ -50,9 +51,7 @@ def colleague(tmp_path):
     """A colleague with the shipped checks and known issues, and a memory of its own."""
     issues = KnownIssues.load()
     return Colleague(
-        checks=shipped_checks(),
-        issues=issues,
-        retriever=Bm25Retriever(issues.current()),
+        load_knowledge=lambda: Knowledge(shipped_checks(), issues, Bm25Retriever(issues.current())),
         incidents=IncidentStore(tmp_path / "incidents.db"),
         log=EvolutionLog(tmp_path / "evolution.jsonl"),
         checkpoints=tmp_path / "checkpoints.db",
