@@ -62,7 +62,10 @@ def retriever(issues: KnownIssues) -> Retriever:
     from sme_knowledge.hybrid import HybridRetriever
 
     return HybridRetriever(
-        issues.current(), chosen.embedding_model, cache_folder=chosen.state_dir / "embeddings"
+        issues.current(),
+        chosen.embedding_model,
+        cache_folder=chosen.state_dir / "embeddings",
+        download=True,  # whoever names a model in the settings wants it
     )
 
 

@@ -13,6 +13,7 @@ import os
 import sqlite3
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,7 @@ class Bm25Retriever:
         _need_fts5()
         self._lock = threading.Lock()
         self._db = _build(self.issues) if path is None else _open(self.issues, path)
+        weakref.finalize(self, self._db.close)
 
     def search(self, query: str, limit: int = 5) -> Matches:
         """See Retriever."""

@@ -98,9 +98,9 @@ def test_a_signature_without_a_list_may_be_written_as_its_condition():
         (
             "severity: critical",
             "id: twice",
-            "broken.md:4: not valid YAML: the field id comes twice",
+            "broken.md:4: not valid YAML: 'id' comes twice",
         ),
-        ("2026-11-20", "2026-13-45", "front matter"),
+        ("2026-11-20", "2026-13-45", "broken.md:1: not valid YAML: month must be"),
         ("    undo:", "    undo: [", "not valid YAML"),
         ("provenance:", "story: no\nprovenance:", "there is no such field"),
     ],

@@ -100,6 +100,12 @@ def test_testing_a_check_finds_its_mistakes(before, after, complaint):
         ("- id: storage.too-full", "- id: Storage Full", "own.yaml:2: id:"),
         (":percent}", ":percents}", "formats: bytes"),
         ("each: storage", "each: [storage", "own.yaml"),
+        (
+            "remedy:",
+            "severity: low\n  remedy:",
+            "own.yaml:9: not valid YAML: 'severity' comes twice",
+        ),
+        ("severity: critical", "severity: " + "[" * 100_000, "own.yaml:1: nested too deeply"),
     ],
 )
 def test_a_broken_file_is_refused_with_line_field_and_what_is_allowed(before, after, complaint):

@@ -191,7 +191,7 @@ def test_what_is_known_without_looking_anything_up(inventory, ssh_config):
         ("host: {}\n", r":1: host: .*allowed: hosts, groups, tags"),
         ("hosts:\n  a:\n   limits: {b: {c: much}}\n", r":3: hosts\.a\.limits\.b\.c: .*number"),
         ("hosts:\n  web1: {transport: telnet}\n", r":2: .*'local' or 'ssh'"),
-        ("hosts:\n  web1: {}\n  db: {}\n  web1: {}\n", r":4: 'web1' comes twice"),
+        ("hosts:\n  web1: {}\n  db: {}\n  web1: {}\n", r":4: not valid YAML: 'web1' comes twice"),
         ("hosts:\n  web 1: {}\n", r"'web 1' can't be a name"),
         ("hosts:\n  '@web': {}\n", r"'@web' can't be a name"),
         ("hosts: {\n", r":2: not valid YAML"),

@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sme_tools.errors import InventoryInvalid
@@ -76,7 +75,6 @@ def parse(text: str, source: str) -> InventoryFile:
         InventoryInvalid: what is wrong in it, with line, field and what is allowed.
     """
     values = read_yaml(text, source, InventoryInvalid)
-    _refuse_twins(yaml.compose(text, Loader=yaml.SafeLoader), source)
     if values is None:
         return InventoryFile()
     if not isinstance(values, dict):
@@ -85,18 +83,6 @@ def parse(text: str, source: str) -> InventoryFile:
         return InventoryFile.model_validate(values)
     except ValidationError as error:
         raise InventoryInvalid(describe(error, text, source, InventoryFile)) from error
-
-
-def _refuse_twins(node: yaml.Node | None, source: str) -> None:
-    """A name that comes twice would silently hide the first."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                line = key.start_mark.line + 1
-                raise InventoryInvalid(f"{source}:{line}: {key.value!r} comes twice")
-            seen.add(key.value)
-            _refuse_twins(value, source)
 
 
 def replace_file(path: Path, text: str) -> None:
