@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
@@ -129,6 +130,7 @@ class Clock:
         return at
 
 
+@lru_cache(maxsize=64)
 def _zone(text: str) -> tzinfo | None:
     if text in ("Z", "UTC", "GMT"):
         return UTC
