@@ -55,6 +55,7 @@ find {_PLACES} -prune -type f -mmin -{LOG_HOURS * 60} 2>/dev/null | head -n 12 |
 }}
 """,
     reads=(
+        "database log",
         "mariadb log",
         "mongodb log",
         "mysql log",

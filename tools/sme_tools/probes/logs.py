@@ -114,7 +114,6 @@ for file in /var/log/syslog /var/log/messages /var/log/system.log; do
 done
 exit 127
 """,
-    reads=("tail -n 3000 /var/log/syslog", "tail -n 3000 /var/log/messages"),
 )
 def syslog(output: str) -> list[LogCluster]:
     """Errors in syslog of the last six hours, where there is no journal. Source: RFC 3164."""
@@ -151,6 +150,7 @@ head -n 25 | {{
 }}
 """,
     reads=(
+        "application log",
         "cat FILE",
         "cat syslog",
         "cat /var/log/syslog",

@@ -33,6 +33,7 @@ exit 77
 """
 )
 _READS = (
+    "kernel log",
     "dmesg",
     "dmesg -T",
     "dmesg -x",

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, get_type_hints
 from sme_tools.errors import ProbeError, UnknownProbe
 from sme_tools.facts import DOMAINS
 from sme_tools.hosts.script import Step
+from sme_tools.probes.commands import log_forms, spoken
 
 LEVELS = {1: "services", 2: "infrastructure", 3: "integration", 4: "performance"}
 """How deep a probe looks. 1 is the baseline: cheap, and enough to see that something is wrong."""
@@ -123,40 +124,34 @@ def find_probe(id: str) -> Probe:
 def probes_that_read(command: str) -> list[Probe]:
     """The probes whose parser reads the recorded output of this command line.
 
-    `sudo`, a path before the program, and what follows a pipe do not count. A form that the probe
-    names in full is preferred; then the longest that the command begins with (`mdadm --detail` for
-    `mdadm --detail /dev/md0`); then one with the same program and words but other options.
+    `sudo`, a path before the program, the order of options, what follows a pipe and remarks in
+    parentheses do not count. Those that name the command in full are preferred; then those that
+    share the most of its verbs and options.
     """
-    asked = _words(command)
-    nearest: dict[tuple[int, int], list[Probe]] = {}
-    for candidate in probes().values():
-        grades = [_nearness(_words(form), asked) for form in candidate.reads]
-        if candidate.command.split() == command.split():
-            grades.append((3, 0))
-        if best := max(grades, default=(0, 0)):
-            nearest.setdefault(best, []).append(candidate)
-    best = max(nearest, default=(0, 0))
-    return nearest[best] if best[0] else []
+    return next(iter(readers_of(command)), [])
 
 
-def _nearness(form: list[str], asked: list[str]) -> tuple[int, int]:
-    """How near a form is to the command asked for; larger is nearer, (0, 0) is not at all."""
-    if form == asked:
-        return 3, 0
-    if asked[: len(form)] == form:
-        return 2, len(form)
-    if form[:1] == asked[:1] and _subjects(form) == _subjects(asked):
-        return 1, 0
-    return 0, 0
+def readers_of(command: str) -> list[list[Probe]]:
+    """The probes that may read this command's output, the likeliest group first."""
+    named = [probe for probe in probes().values() if _names_in_full(probe, command)]
+    groups = [named] if named else []
+    asked = spoken(command)
+    by_nearness: dict[tuple[int, int, int], list[Probe]] = {}
+    for probe in probes().values():
+        if asked is None:
+            break
+        forms = [form for form in map(spoken, probe.reads) if form]
+        grades = [near for form in forms if (near := asked.nearness(form)) is not None]
+        if grades and probe not in named:
+            by_nearness.setdefault(max(grades), []).append(probe)
+    groups += [by_nearness[grade] for grade in sorted(by_nearness, reverse=True)]
+    if not groups and (logs := log_forms(command)):
+        groups = [[probe for probe in probes().values() if logs & set(probe.reads)]]
+    if not groups and "_" in command and " " not in command:  # a collector's name for it
+        return readers_of(command.replace("_", " "))
+    return groups
 
 
-def _words(command: str) -> list[str]:
-    """The command's words, without what goes before the program and what follows a pipe."""
-    words = re.split(r"[|;&]", command)[0].split()
-    while words and (words[0] in ("sudo", "-n") or re.match(r"[A-Z_]+=", words[0])):
-        del words[0]
-    return [words[0].rsplit("/", 1)[-1], *words[1:]] if words else []
-
-
-def _subjects(words: list[str]) -> list[str]:
-    return [word for word in words if not word.startswith("-")]
+def _names_in_full(probe: Probe, command: str) -> bool:
+    words = command.split()
+    return probe.command.split() == words or any(form.split() == words for form in probe.reads)
