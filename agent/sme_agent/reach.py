@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 from sme_agent.events import CommandDone, HostFailed
 from sme_tools.errors import HostError, Interrupted
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
-from sme_tools.hosts.transport import Transport
+from sme_tools.hosts.transport import Closing, Transport
 from sme_tools.observe import Observation, observe
 from sme_tools.probes.registry import Probe, find_probe
 from sme_tools.safety.redaction import Redactor
@@ -27,7 +25,7 @@ Plan = Mapping[str, Sequence[str]]
 
 
 @dataclass
-class Reach:
+class Reach(Closing):
     """The hosts of one investigation and the connections to them. Close it."""
 
     hosts: dict[str, Host]
@@ -82,15 +80,8 @@ class Reach:
         if transport is not None:
             transport.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the connections, and with them whatever still runs over them."""
         if self._early is not None:
             self._early.abandon()
         for host in list(self._transports):

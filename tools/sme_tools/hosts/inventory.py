@@ -29,6 +29,7 @@ import yaml
 from pydantic import ValidationError
 
 from sme_tools.errors import InventoryInvalid, StateError, UnknownHost, UsageError
+from sme_tools.files import replace_file
 from sme_tools.hosts.host import LOCALHOST, Host, Limits, localhost
 from sme_tools.hosts.inventory_file import (
     Grouping,
@@ -36,7 +37,6 @@ from sme_tools.hosts.inventory_file import (
     InventoryFile,
     Variables,
     parse,
-    replace_file,
 )
 
 EVERYTHING = "all"
@@ -167,7 +167,8 @@ class Inventory:
             with suppress(FileNotFoundError):
                 if path.read_text("utf-8") != self._text:
                     raise StateError(f"{path} was changed meanwhile", remedy="Try again.")
-            replace_file(path, text)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(path, text.encode())
         except OSError as error:
             raise StateError(
                 f"{path} can't be written: {error.strerror}",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -83,19 +80,3 @@ def parse(text: str, source: str) -> InventoryFile:
         return InventoryFile.model_validate(values)
     except ValidationError as error:
         raise InventoryInvalid(describe(error, text, source, InventoryFile)) from error
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file (0600), whole or not at all. Raises OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -9,18 +9,18 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from types import TracebackType
-from typing import IO, Literal, Self
+from typing import IO, Literal
 
 from sme_tools.errors import HostLost, NoPosixShell
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
 from sme_tools.hosts.script import Script, ScriptReader
+from sme_tools.hosts.transport import Closing
 
 CHUNK_BYTES = 64 * 1024
 
 
-class LocalTransport:
+class LocalTransport(Closing):
     """Runs scripts with this machine's /bin/sh."""
 
     def __init__(self, host: Host, *, shell: tuple[str, ...] = ("/bin/sh",)) -> None:
@@ -98,17 +98,6 @@ class LocalTransport:
         for process in list(self._running):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _write(stdin: IO[bytes], data: memoryview) -> int:

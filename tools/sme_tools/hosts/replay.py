@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
 from sme_tools.hosts.script import Script, Step
 from sme_tools.hosts.snapshot import Snapshot, read_snapshot
+from sme_tools.hosts.transport import Closing
 
 
-class ReplayTransport:
+class ReplayTransport(Closing):
     """Answers each step of a script with what was recorded for it.
 
     A step is found by its id, so a snapshot answers other versions of a probe too; a step that is
@@ -60,14 +59,3 @@ class ReplayTransport:
 
     def close(self) -> None:
         """Nothing to end."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -14,17 +14,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import os
-import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from sme_tools.errors import SnapshotInvalid, StateError
+from sme_tools.files import replace_file
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.safety.redaction import Redactor
 
@@ -76,28 +74,15 @@ def write_snapshot(path: Path, host: str, evidence: Sequence[Evidence]) -> Snaps
     lines = [first, *(item.model_dump_json() for item in kept)]
     packed = gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
     digest = hashlib.sha256(packed).hexdigest()
-    _write_whole(path, b"%s %d %s %d\n" % (_MAGIC, FORM, digest.encode(), len(packed)) + packed)
-    return snapshot
-
-
-def _write_whole(path: Path, data: bytes) -> None:
+    header = b"%s %d %s %d\n" % (_MAGIC, FORM, digest.encode(), len(packed))
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
+        replace_file(path, header + packed)
     except OSError as error:
         raise StateError(
             f"{path}: can't be written: {error.strerror or error}",
             remedy="Free space there, or choose another place: sme snapshot HOST -o FILE",
         ) from error
+    return snapshot
 
 
 def read_snapshot(path: Path) -> Snapshot:

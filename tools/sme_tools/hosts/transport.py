@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.script import Script
+
+
+class Closing(ABC):
+    """Gives whatever has `close` its context manager."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End what is open. May be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 class Transport(Protocol):

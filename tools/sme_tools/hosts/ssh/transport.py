@@ -7,8 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 import paramiko
 
@@ -19,6 +17,7 @@ from sme_tools.hosts.script import Script, ScriptReader
 from sme_tools.hosts.ssh.config import SshConfig, destination_of, resolve
 from sme_tools.hosts.ssh.connect import Connection, connect
 from sme_tools.hosts.ssh.hop import Hop, SshOptions
+from sme_tools.hosts.transport import Closing
 
 CHUNK_BYTES = 64 * 1024
 SHELL = "exec /bin/sh"
@@ -29,7 +28,7 @@ SEND_INTERVAL_S = 0.01
 """paramiko has no file descriptor that tells when the host takes more input; so we look."""
 
 
-class SshTransport:
+class SshTransport(Closing):
     """Runs scripts on a host over SSH.
 
     The connection is made by the first `run` and kept for the next ones. Several threads may run
@@ -147,17 +146,6 @@ class SshTransport:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _converse(
