@@ -50,13 +50,7 @@ class Top(Fact):
     tool="kubectl",
     timeout_s=8,
     command=KUBECTL + "k top nodes 2>&1\nexit 0",
-    reads=(
-        "kubectl top node",
-        "kubectl top nodes",
-        "kubectl top pod",
-        "kubectl top pods",
-        "kubectl top pods -A",
-    ),
+    reads=("kubectl top nodes", "kubectl top pods"),
 )
 def top(output: str) -> Top:
     """Cpu and memory that nodes and pods use, if the cluster has a metrics server.
@@ -122,7 +116,7 @@ answer=$(k get events -A --field-selector type=Warning --sort-by=.lastTimestamp)
 printf '%s\\n' "$answer" | head -n 1
 printf '%s\\n' "$answer" | tail -n +2 | tail -n 300
 """,
-    reads=("kubectl get events", "kubectl get events -A", "kubectl events", "kubectl events -A"),
+    reads=("kubectl get events", "kubectl events"),
 )
 def events(output: str) -> list[ClusterEvent]:
     """Warnings of the cluster by object and reason, the latest last. Source: kubectl."""

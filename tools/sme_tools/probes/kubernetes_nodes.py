@@ -86,14 +86,7 @@ k get nodes -o wide || exit
 k get nodes -o 'jsonpath={range .items[*]}{"\\ncondition "}{.metadata.name}\
 {range .status.conditions[*]} {.type}={.status}{end}{end}'
 """,
-    reads=(
-        "kubectl describe node",
-        "kubectl describe nodes",
-        "kubectl get node",
-        "kubectl get nodes",
-        "kubectl get nodes -o json",
-        "kubectl get nodes -o wide",
-    ),
+    reads=("kubectl describe nodes", "kubectl get nodes"),
 )
 def nodes(output: str) -> list[Node]:
     """Every node: ready or not, under pressure or not, how much of it is reserved.

@@ -9,9 +9,12 @@ from sme_tools.errors import ProbeError
 from sme_tools.facts import Fact
 from sme_tools.probes.kubernetes_reading import (
     KUBECTL,
+    NOTHING_FOUND,
     Block,
+    WarningEvent,
     age_seconds,
     describe_blocks,
+    events_of,
     json_items,
     refuse_complaint,
     table,
@@ -41,16 +44,7 @@ class Pod(Fact):
     tool="kubectl",
     timeout_s=8,
     command=KUBECTL + "k get pods -A -o wide",
-    reads=(
-        "kubectl get pods",
-        "kubectl get po",
-        "kubectl get pods -A",
-        "kubectl get pods -A -o json",
-        "kubectl get pods -A -o wide",
-        "kubectl get pods --all-namespaces",
-        "kubectl get pods -o json",
-        "kubectl get pods -o wide",
-    ),
+    reads=("kubectl get pods", "kubectl get pods -A", "kubectl get all"),
 )
 def pods(output: str) -> list[Pod]:
     """Every pod: its state, how many of its containers are ready, how often they restarted.
@@ -61,7 +55,13 @@ def pods(output: str) -> list[Pod]:
     items = json_items(output)
     if items is not None:
         return [_from_json(item) for item in items]
-    return [_from_row(row) for row in table("kubernetes.pods", output, ("NAMESPACE", "NAME"))]
+    rows = table("kubernetes.pods", output, ("NAMESPACE", "NAME"))
+    return [_from_row(row) for row in rows if not _is_other(row)]
+
+
+def _is_other(row: dict[str, str]) -> bool:
+    """Whether the row is of another table of `kubectl get all`."""
+    return "/" in row["name"] and not row["name"].startswith("pod/")
 
 
 def _from_row(row: dict[str, str]) -> Pod:
@@ -72,7 +72,7 @@ def _from_row(row: dict[str, str]) -> Pod:
     node = row.get("node", "<none>")
     return Pod(
         namespace=row.get("namespace", "default"),
-        name=row["name"],
+        name=row["name"].removeprefix("pod/"),
         status=row["status"],
         ready_containers=int(ready[1]),
         containers=int(ready[2]),
@@ -139,14 +139,6 @@ class PodContainer(Fact):
     image: str | None = None
 
 
-class PodEvent(Fact):
-    """A warning among a pod's events."""
-
-    reason: str
-    message: str
-    count: int
-
-
 class PodDetails(Fact):
     """A pod as `kubectl describe` shows it."""
 
@@ -155,7 +147,7 @@ class PodDetails(Fact):
     phase: str
     node: str | None = None
     containers: list[PodContainer]
-    warnings: list[PodEvent]
+    warnings: list[WarningEvent]
     trouble: str | None = None
     """Why it does not run: the gravest reason among containers and events; None if it is well."""
     trouble_message: str | None = None
@@ -172,7 +164,7 @@ k get pods -A --no-headers | awk '{split($3, r, "/")}
   $4 != "Completed" && $4 != "Succeeded" && (r[1] != r[2] || $4 != "Running") {print $1, $2}' |
 head -n 8 | while read -r namespace name; do k describe pod -n "$namespace" "$name"; echo; done
 """,
-    reads=("kubectl describe pod", "kubectl describe pods", "kubectl describe po"),
+    reads=("kubectl describe pods",),
 )
 def pod_details(output: str) -> list[PodDetails]:
     """Why pods do not run: container states and the warnings of their events. Live, of at most 8.
@@ -181,7 +173,7 @@ def pod_details(output: str) -> list[PodDetails]:
     """
     refuse_complaint("kubernetes.pod_details", output)
     objects = describe_blocks(output)
-    if output.strip() and not objects:
+    if output.strip() and not objects and not NOTHING_FOUND.match(output):
         raise ProbeError("kubernetes.pod_details", line=output)
     return [_details(described) for described in objects]
 
@@ -192,7 +184,7 @@ def _details(pod: Block) -> PodDetails:
         for section in ("Init Containers", "Containers")
         for block in (pod.find(section) or Block("", "")).blocks
     ]
-    warnings = _warnings(pod)
+    warnings = events_of(pod)
     trouble, message = _trouble(containers, warnings, pod.text("Reason"))
     return PodDetails(
         namespace=pod.text("Namespace") or "default",
@@ -225,22 +217,6 @@ def _container(block: Block, *, init: bool) -> PodContainer:
     )
 
 
-_EVENT = re.compile(
-    r"^\s+Warning\s+(?P<reason>\S+)\s+(?P<age>\S+(?: \(x(?P<count>\d+) over [^)]+\))?)\s+"
-    r"(?P<source>\S+(?:, \S+)?)\s+(?P<message>\S.*)$"
-)
-
-
-def _warnings(described: Block) -> list[PodEvent]:
-    events = described.find("Events") or Block("", "")
-    found = [_EVENT.match(line) for line in events.lines]
-    return [
-        PodEvent(reason=m["reason"], message=m["message"][:300], count=int(m["count"] or 1))
-        for m in found
-        if m
-    ]
-
-
 def _exit(container: PodContainer) -> str:
     code = "" if container.last_exit_code is None else f", exit code {container.last_exit_code}"
     return f"container {container.name}{code}, {container.restarts} restarts"
@@ -258,7 +234,7 @@ _EVENT_REASONS = (
 
 
 def _trouble(
-    containers: list[PodContainer], warnings: list[PodEvent], reason: str
+    containers: list[PodContainer], warnings: list[WarningEvent], reason: str
 ) -> tuple[str | None, str | None]:
     if reason and reason not in _WELL:  # Evicted, NodeLost, OutOfcpu
         return reason, "see its events"
@@ -271,6 +247,9 @@ def _trouble(
             return one.last_reason, one.last_message or _exit(one)
     if containers and all(one.ready or one.reason == "Completed" for one in containers):
         return None, None
+    for one in containers:
+        if one.restarts and any(event.reason == "BackOff" for event in warnings):
+            return f"Not ready after {one.last_reason or 'a restart'}", _exit(one)
     worst = next(
         (event for name in _EVENT_REASONS for event in warnings if event.reason == name), None
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from sme_tools.analysis.log_lines import unwrapped
 from sme_tools.errors import ProbeError
+from sme_tools.facts import Fact
 
 KUBECTL = """\
 for file in /etc/kubernetes/admin.conf /etc/rancher/k3s/k3s.yaml /var/lib/k0s/pki/admin.conf; do
@@ -22,9 +23,16 @@ k() { kubectl --request-timeout=5s "$@" </dev/null; }
 """Shell text that defines `k`; it ends with 127 where no cluster is configured."""
 
 _COMPLAINT = re.compile(
-    r"^(?:error: |Error from server|The connection to the server|Unable to connect to the server"
+    r"^(?:error: |Error from server(?! \(NotFound\))|The connection to the server"
+    r"|Unable to connect to the server"
     r"|E\d{4} .*(?:couldn't get|memcache)|.*You must be logged in to the server)"
 )
+
+
+NOTHING_FOUND = re.compile(
+    r"No (?:resources|events) found|Error from server \(NotFound\)|Command `"
+)
+"""kubectl's way to say that there is no such object; what ran it may add that it failed."""
 
 
 def complaint(output: str) -> str | None:
@@ -56,7 +64,7 @@ def table(probe: str, output: str, first: tuple[str, ...]) -> Iterator[dict[str,
     names: list[str] | None = None
     starts: list[int] = []
     for line in unwrapped(output):
-        if not line.strip() or line.startswith("No resources found"):
+        if not line.strip() or NOTHING_FOUND.match(line):
             continue
         if line.split()[0] in first:
             matches = list(re.finditer(r"\S+(?: \S+)*", line))
@@ -143,3 +151,28 @@ def describe_blocks(output: str) -> list[Block]:
             stack[-1][1].blocks.append(found)
             stack.append((indent, found))
     return objects
+
+
+class WarningEvent(Fact):
+    """A warning among an object's events."""
+
+    reason: str
+    message: str
+    count: int
+
+
+_EVENT = re.compile(
+    r"^\s+Warning\s+(?P<reason>\S+)\s+(?P<age>\S+(?: \(x(?P<count>\d+) over [^)]+\))?)\s+"
+    r"(?P<source>\S+(?:, \S+)?)\s+(?P<message>\S.*)$"
+)
+
+
+def events_of(described: Block) -> list[WarningEvent]:
+    """The warnings among the events of a described object."""
+    events = described.find("Events") or Block("", "")
+    found = [_EVENT.match(line) for line in events.lines]
+    return [
+        WarningEvent(reason=m["reason"], message=m["message"][:300], count=int(m["count"] or 1))
+        for m in found
+        if m
+    ]
