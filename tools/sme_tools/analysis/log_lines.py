@@ -66,7 +66,7 @@ _LOGFMT_MESSAGE = re.compile(r'\b(?:msg|message)=("(?:[^"\\]|\\.)*"|\S+)')
 _LOGFMT_ERROR = re.compile(r'\b(?:err|error)=("(?:[^"\\]|\\.)*"|\S+)')
 _LEVEL_WORDS = (
     "trace|debug|verbose|info|information|notice|note|log|hint|detail|statement|warn|warning|"
-    "error|err|severe|exception|critical|crit|fatal|panic|alert|emerg|emergency"
+    "error|err|severe|exception|critical|crit|fatal|panic|alert|emerg|emergency|dbg|inf|wrn|ftl"
 )
 _LEVEL_TOKEN = re.compile(
     rf"(?:\[(?:[\w.]+:)?(?P<bracket>(?i:{_LEVEL_WORDS}))\]"
@@ -104,6 +104,10 @@ _NAMED: dict[str, Level] = {
     "alert": "critical",
     "emerg": "critical",
     "emergency": "critical",
+    "dbg": "debug",
+    "inf": "info",
+    "wrn": "warning",
+    "ftl": "critical",
     "d": "debug",
     "i": "info",
     "w": "warning",

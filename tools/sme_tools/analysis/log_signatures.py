@@ -45,6 +45,7 @@ _INNOCENT = re.compile(
     r"(?:errors?|failures?|exceptions?)\b"
     r"|\b(?:errors?|failed|failures?|exceptions?)\W{0,2}[=:]\W{0,2}(?:0|none|null|nil|false|\[\]|\"\")"
     r"|\berrors?=(?:remount|continue)|error[_ -]?(?:log|page|report|handl|rate|document|correct)"
+    r"|could not reliably determine the server's fully qualified domain name"
     r"|fail[- ]?(?:over|back|safe|2ban)|if .{0,40}fails?\b|failed to .{0,60}ignor(?:ed|ing)",
     re.IGNORECASE,
 )

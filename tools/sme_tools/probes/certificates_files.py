@@ -81,6 +81,8 @@ done
         "openssl x509 -noout -enddate",
         "openssl x509 -noout -dates",
         "openssl x509 -enddate (all certs)",
+        "getcert list",
+        "ipa-getcert list",
     ),
 )
 def files(output: str) -> Files:
@@ -94,6 +96,8 @@ def files(output: str) -> Files:
         return Files(certificates=list(_from_certbot(output)), unreadable=[])
     if re.search(r"^CERTIFICATE +EXPIRES", output, re.MULTILINE):
         return Files(certificates=list(_from_kubeadm(output)), unreadable=[])
+    if output.startswith("Number of certificates and requests being tracked"):
+        return Files(certificates=list(_from_getcert(output)), unreadable=[])
     if re.match(r"now \d+$", output, re.MULTILINE):
         return _from_probe(output)
     if output.strip() and "notAfter" not in output:
@@ -127,9 +131,13 @@ def _from_enddates(output: str) -> Files:
             dates = line
         elif line.startswith("notAfter="):
             named = re.match(r"File ?[Nn]ame ?= *(.+)", following)
-            fields = certificate_fields(f"{dates}\n{line}", PROBE)
             path = named[1].strip() if named else "certificate"
-            found.append(FileCertificate.model_validate({"path": path, **fields}))
+            try:
+                fields = certificate_fields(f"{dates}\n{line}", PROBE)
+            except ProbeError:
+                unreadable.append(f"{path}: {line.strip()}")
+            else:
+                found.append(FileCertificate.model_validate({"path": path, **fields}))
             dates = ""
         elif _COMPLAINT.match(line):
             unreadable.append(line.strip())
@@ -189,4 +197,19 @@ def _from_kubeadm(output: str) -> Iterator[FileCertificate]:
             ),
             verdict="expired" if expired else "valid",
             days_left=_days(int(number[1]), number[2]) if number else None,
+        )
+
+
+def _from_getcert(output: str) -> Iterator[FileCertificate]:
+    """Requests of certmonger that have a certificate. Source: getcert-list(1)."""
+    for block in re.split(r"^Request ID ", output, flags=re.MULTILINE)[1:]:
+        expires = re.search(r"^\s+expires: (\S+ \S+) UTC", block, re.MULTILINE)
+        if expires is None:
+            continue
+        place = re.search(r"^\s+certificate: .*?location='([^']*)'", block, re.MULTILINE)
+        subject = re.search(r"^\s+subject: (.+)$", block, re.MULTILINE)
+        yield FileCertificate(
+            path=place[1] if place else "certificate",
+            subject=subject[1].strip() if subject else None,
+            not_after=datetime.fromisoformat(expires[1]).replace(tzinfo=UTC),
         )

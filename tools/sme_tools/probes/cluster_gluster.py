@@ -140,6 +140,8 @@ class GlusterPeer(Fact):
 )
 def gluster_peers(output: str) -> list[GlusterPeer]:
     """The other servers and whether they are connected. Source: gluster(8)."""
+    if output.startswith("Connection failed"):
+        return [GlusterPeer(host="localhost", state=output.strip()[:120], connected=False)]
     if "Number of Peers" not in output:
         raise ProbeError(
             "cluster.gluster_peers", "no list of peers", line=output.strip().split("\n")[0]

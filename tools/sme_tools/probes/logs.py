@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -175,7 +176,17 @@ def text(output: str) -> list[LogCluster]:
 
     Live, the ends of the files below /var/log that were written in the last 24 hours.
     """
-    return log_clusters(_of_programs(read_lines(output)), since=_since(output, hours=FILES_HOURS))
+    lines = [line for line in read_lines(output) if not _NO_LOG.search(line.raw)]
+    return log_clusters(_of_programs(lines), since=_since(output, hours=FILES_HOURS))
+
+
+_NO_LOG = re.compile(
+    r"Error from server \((?:NotFound\)|BadRequest\): previous terminated container"
+    r"|BadRequest\).* is waiting to start: (?:PodInitializing|ContainerCreating))"
+    r"|^Command `kubectl .*` failed with return code",
+    re.IGNORECASE,
+)
+"""What kubectl says where there is no log to show: nobody logged it."""
 
 
 def _since(output: str, *, hours: int) -> datetime | None:

@@ -30,6 +30,8 @@ class MdMember(Fact):
     events: str | None = None
     """A member with a lower count than its siblings was left behind."""
     checksum_correct: bool | None = None
+    action: str | None = None
+    """What was going on when it was written: `replacing`, `recovering`, `reshaping`."""
     bad_blocks: bool
     """The superblock's bad block log has entries: `Bad Blocks present`."""
     degraded_volumes: tuple[str, ...]
@@ -58,6 +60,8 @@ done""",
 def md_members(output: str) -> list[MdMember]:
     """Each RAID member's superblock, as mdadm --examine tells. Source: mdadm(8)."""
     parts = re.split(r"^(/dev/\S+):\s*$", output, flags=re.MULTILINE)
+    if "Total Devices : " in output and "Magic : " not in output:
+        raise ProbeError("storage.md_members", "an array (mdadm --detail), not its members")
     if len(parts) == 1 and output.strip() and "No md superblock" not in output:
         raise ProbeError("storage.md_members", "no superblock", line=output.strip().split("\n")[0])
     pairs = zip(parts[1::2], parts[2::2], strict=True)
@@ -95,6 +99,18 @@ def _member(device: str, text: str) -> MdMember:
         failed_devices=int(failed) if failed.isdigit() else None,
         events=fields.get("Events"),
         checksum_correct=fields["Checksum"].endswith("- correct") if "Checksum" in fields else None,
+        action=_action(fields, slots),
         bad_blocks="bad blocks present" in fields.get("Bad Block Log", "").lower(),
         degraded_volumes=tuple(volumes),
     )
+
+
+def _action(fields: dict[str, str], slots: str | None) -> str | None:
+    if slots and "R" in slots:
+        return "replacing"
+    if "Recovery Offset" in fields:
+        return "recovering"
+    if "Reshape pos'n" in fields or "Delta Devices" in fields:
+        return "reshaping"
+    busy = re.search(r"recovering|resyncing|reshaping", fields.get("State", ""))
+    return busy[0] if busy else None

@@ -49,7 +49,7 @@ ntpq -pn 2>/dev/null
         "timedatectl", "timedatectl status", "timedatectl show", "timedatectl timesync-status",
         "chronyc sources", "chronyc -n sources", "chronyc sources -v", "chronyc sources -n",
         "chronyc tracking", "chronyc -n tracking", "chronyc -c tracking", "chronyc -c sources",
-        "ntpq -p", "ntpq -pn", "ntpq -np", "ntpq -n -p", "ntpq -p -n",
+        "ntpq -p", "ntpq -pn", "ntpq -np", "ntpq -n -p", "ntpq -p -n", "ntpq -c rv",
     ),
 )  # fmt: skip
 def clock(output: str) -> Clock | None:
@@ -64,6 +64,7 @@ def clock(output: str) -> Clock | None:
         "ntpq": _ntpq,
         "sources": _sources,
         "tracking": _tracking,
+        "variables": _variables,
     }
     found: dict[str, Any] = {}
     for name, read in readers.items():  # later ones know better
@@ -84,7 +85,8 @@ def _kind(text: str) -> str:
         "timedatectl": r"^\s*(Time ?zone|NTPSynchronized|Timezone)\s*[:=]",
         "tracking": r"^(506 |Reference ID\s*:|[0-9A-F]{8},)",
         "sources": r"^(MS Name/IP|[\^=#],[*+?x~ -],|(\d+ )?Number of sources = \d)",
-        "ntpq": r"^\s*remote\s+refid\s",
+        "ntpq": r"^\s*remote\s+refid\s|ntpq: (?:read|write): Connection refused|No association ID",
+        "variables": r"^(?:assID|associd)=",
     }
     for kind, form in forms.items():
         if re.search(form, text, re.MULTILINE):
@@ -144,6 +146,8 @@ _NTPQ_ROW = re.compile(
 
 def _ntpq(lines: list[str]) -> dict[str, Any]:
     """A peer table. The tally `*` marks the peer that is followed, `o` one with a PPS signal."""
+    if re.search("Connection refused|No association", lines[0]):
+        return {"service": "ntpd", "service_active": False, "synchronised": False}
     peers: list[re.Match[str]] = []
     name = ""
     for line in lines:
@@ -170,6 +174,17 @@ def _ntpq(lines: list[str]) -> dict[str, Any]:
         "offset_s": round(float(best["offset"]) / 1000, 9) if best else None,
         "sources": len(real),
         "sources_reachable": len(answering),
+    }
+
+
+def _variables(lines: list[str]) -> dict[str, Any]:
+    """The system variables of ntpq: `associd=0 status=0615 leap_none, sync_ntp, …`."""
+    text = "\n".join(lines)
+    in_step = re.search(r"\bleap_(?:none|add_sec|del_sec)\b", text) is not None
+    return {
+        "service": "ntpd",
+        "service_active": True,
+        "synchronised": in_step and "sync_unspec" not in text,
     }
 
 
