@@ -52,6 +52,8 @@ class Case:
     recognised: list[Recognised] = field(default_factory=list)
     """Every signature's verdict on every host whose facts are known."""
     check_failures: dict[str, str] = field(default_factory=dict)
+    remedies: dict[str, str] = field(default_factory=dict)
+    """What to do about a host that could not be reached, by host."""
     _contexts: dict[str, FactContext] = field(default_factory=dict)
 
     def take(self, observed: Facts, evidence: list[Evidence]) -> None:

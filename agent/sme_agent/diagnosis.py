@@ -19,9 +19,14 @@ from sme_memory.incident import (
 from sme_tools.checks.causes import CauseGraph
 from sme_tools.checks.conditions import Holds
 from sme_tools.checks.finding import Finding, at_least
+from sme_tools.safety.control import one_line
 
 MOST_ROOTS = 3
 MOST_STEPS = 6
+MOST_NAMED = 3
+"""Of hosts, or of probes, in one sentence."""
+MOST_WORDS = 160
+"""Characters of a symptom, or of a reason, in one sentence."""
 
 
 def diagnose(case: Case) -> Diagnosis:
@@ -71,9 +76,7 @@ def _root_causes(case: Case, graph: CauseGraph) -> list[Finding]:
 def _verdict(case: Case, roots: list[Finding]) -> Verdict:
     if roots:
         return "cause-found"
-    if not case.facts or (case.incident.unreachable and not case.incident.findings):
-        return "incomplete"
-    if _mostly_unknown(case):
+    if not case.facts or case.incident.unreachable or _mostly_unknown(case):
         return "incomplete"
     if case.incident.symptom:
         return "cause-unknown"
@@ -87,22 +90,50 @@ def _mostly_unknown(case: Case) -> bool:
 
 
 def _summary(case: Case, verdict: Verdict, roots: list[Finding]) -> str:
-    hosts = ", ".join(case.hosts)
-    grave = [f for f in case.incident.findings if at_least(f.severity, "medium")]
+    hosts = _several(list(case.hosts))
+    grave = sum(at_least(f.severity, "medium") for f in case.incident.findings)
     match verdict:
         case "cause-found":
             more = f" (and {len(roots) - 1} more)" if len(roots) > 1 else ""
             return f"{roots[0].host}: {roots[0].title}{more}"
         case "healthy":
             minor = len(case.incident.findings)
-            noted = f"; {minor} minor notes" if minor else ""
+            noted = f"; {_count(minor, 'minor note')}" if minor else ""
             return f"{hosts}: nothing wrong was found{noted}"
         case "cause-unknown":
-            also = f"; {len(grave)} findings that do not fit it" if grave else ""
-            return f"{hosts}: no finding accounts for “{case.incident.symptom}”{also}"
+            fits = "does" if grave == 1 else "do"
+            also = f"; {_count(grave, 'finding')} that {fits} not fit it" if grave else ""
+            symptom = _shortened(case.incident.symptom or "")
+            return f"{hosts}: no finding accounts for “{symptom}”{also}"
         case "incomplete":
-            reasons = [f"{host}: {why}" for host, why in case.incident.unreachable.items()]
-            return "; ".join(reasons) or f"{hosts}: too little could be read to judge"
+            return _summary_of_incomplete(case)
+
+
+def _summary_of_incomplete(case: Case) -> str:
+    lost = case.incident.unreachable
+    reached = [host for host in case.facts if host not in lost]
+    reasons = [f"{host}: {_shortened(why)}" for host, why in lost.items()][:MOST_NAMED]
+    if len(lost) > MOST_NAMED:
+        reasons.append(f"{len(lost) - MOST_NAMED} more hosts were not reached")
+    if reached and not _mostly_unknown(case):
+        reasons.append(f"{_several(reached)}: nothing wrong was found")
+    elif case.facts:
+        reasons.append(f"{_several(list(case.facts))}: too little could be read to judge")
+    return "; ".join(reasons)
+
+
+def _several(names: list[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _shortened(text: str) -> str:
+    text = one_line(text)
+    return text if len(text) <= MOST_WORDS else f"{text[:MOST_WORDS]}…"
 
 
 def _claim(case: Case, graph: CauseGraph, root: Finding) -> Claim:
@@ -173,28 +204,43 @@ def _next_steps(case: Case, verdict: Verdict, roots: list[Finding]) -> list[Next
                 NextStep(text=step.title, command=step.run, why=f"known issue {issue.id}")
                 for step in issue.resolution[:2]
             ]
+    ways = _ways_to_the_unreached(case)
+    steps = [*steps[:MOST_STEPS], *ways]
     if verdict in ("cause-unknown", "incomplete"):
-        steps += _looks_still_open(case)
-    return steps[:MOST_STEPS]
+        steps += _looks_still_open(case, told=bool(steps))
+    return steps[: MOST_STEPS + len(ways)]
 
 
-def _looks_still_open(case: Case) -> list[NextStep]:
+def _ways_to_the_unreached(case: Case) -> list[NextStep]:
+    return [
+        NextStep(
+            text=case.remedies.get(host) or f"See why it was not reached: sme hosts test {host}",
+            why=f"{host}: {_shortened(reason)}",
+        )
+        for host, reason in list(case.incident.unreachable.items())[:MOST_NAMED]
+    ]
+
+
+def _looks_still_open(case: Case, *, told: bool) -> list[NextStep]:
     """What would decide the hypotheses that the evidence did not reach."""
     steps = [
-        NextStep(text=f"reach {host}", why=reason)
-        for host, reason in case.incident.unreachable.items()
+        NextStep(text=f"Make readable on {host}: {_several(ids)}", why=reason)
+        for (host, reason), ids in _unread(case).items()
+        if host not in case.incident.unreachable
     ]
-    for (host, reason), ids in _unread(case).items():
-        steps.append(NextStep(text=f"make readable on {host}: {', '.join(ids)}", why=reason))
     steps += [
-        NextStep(text=f"compare with {h.theory.split(': ', 1)[1]}", why=h.reason)
+        NextStep(
+            text=f"Compare with {h.theory.split(': ', 1)[1]}",
+            command=f"sme issues show {h.cause.split('@')[0]}",
+            why=h.reason,
+        )
         for h in case.incident.hypotheses
         if h.status in ("open", "inconclusive") and h.cause and "@" in h.cause
     ]
-    if not steps:
+    if not steps and not told:
         steps.append(
             NextStep(
-                text="look again while the trouble is happening, and say when it began",
+                text="Look again while the trouble is happening, and say when it began",
                 why="nothing that is measured now fits the symptom",
             )
         )

@@ -38,10 +38,18 @@ class HostFailed:
 
 
 @dataclass(frozen=True)
+class NotKept:
+    """There is a diagnosis, but our own disk did not take all of it."""
+
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class Concluded:
     """The investigation is over; the incident holds the diagnosis."""
 
     incident: Incident
 
 
-Event = StepStarted | CommandDone | HostFailed | Concluded
+Event = StepStarted | CommandDone | HostFailed | NotKept | Concluded

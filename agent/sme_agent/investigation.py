@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sme_agent.case import Case
-from sme_agent.events import Concluded, Event
+from sme_agent.events import Concluded, Event, NotKept
 from sme_agent.nodes import Nodes, baseline
 from sme_agent.reach import Reach
 from sme_agent.rules import RuleReasoner
@@ -104,16 +105,24 @@ class Colleague:
                 self.incidents.create(incident)
             try:
                 yield from self._stream(workspace, state)
-            except BaseException as error:
-                incident.status = "interrupted"
-                self.incidents.save_step(incident)
-                if isinstance(error, Interrupted):
-                    raise Interrupted(
-                        f"stopped; what was found is kept: sme incidents show {incident.id}",
-                        remedy=f"Go on from there: sme diagnose --resume {incident.id}",
-                    ) from error
+            except StateError as error:
+                if incident.status != "diagnosed":
+                    self._keep_so_far(workspace.case)
+                    raise
+                # What our own disk could not take is still worth reading.
+                yield NotKept(str(error), error.remedy)
+            except Interrupted as error:
+                self._keep_so_far(workspace.case)
+                raise _stopped(incident) from error
+            except BaseException:
+                self._keep_so_far(workspace.case)
                 raise
         yield Concluded(incident)
+
+    def _keep_so_far(self, case: Case) -> None:
+        case.incident.status = "interrupted"
+        self.incidents.save_step(case.incident, [case.evidence[id] for id in case.unsaved])
+        case.unsaved.clear()
 
     def _workspace(self, incident: Incident, reach: Reach) -> Workspace:
         knowledge = self.load_knowledge()
@@ -133,9 +142,11 @@ class Colleague:
         with _checkpoints(self.checkpoints) as saver:
             graph = build_graph(Nodes(workspace), saver)
             if state is None and not graph.get_state(thread).values:
+                incident = workspace.case.incident
+                words = [*incident.targets, *(["-s", incident.symptom] if incident.symptom else [])]
                 raise UsageError(
-                    f"incident {workspace.case.incident.id} stopped before its first step",
-                    remedy="Begin anew: sme diagnose HOST",
+                    f"incident {incident.id} stopped before its first step",
+                    remedy=f"Begin anew: sme diagnose {shlex.join(words)}",
                 )
             for event in graph.stream(state, thread, stream_mode="custom", durability="sync"):
                 yield cast(Event, event)
@@ -156,6 +167,15 @@ class Colleague:
         return case
 
 
+def _stopped(incident: Incident) -> Interrupted:
+    found = len(incident.findings)
+    return Interrupted(
+        f"stopped; what was found so far ({found} finding{'' if found == 1 else 's'}) is kept: "
+        f"sme incidents show {incident.id}",
+        remedy=f"Go on from there: sme diagnose --resume {incident.id}",
+    )
+
+
 @contextmanager
 def _checkpoints(path: Path) -> Iterator[SqliteSaver]:
     """The checkpoints' database, closed at the end of the block."""
@@ -170,6 +190,12 @@ def _checkpoints(path: Path) -> Iterator[SqliteSaver]:
             saver.setup()
             yield saver
     except (OSError, sqlite3.Error) as error:
-        raise StateError(
-            f"{path}: {error}", remedy="Is the disk full, or another sme stuck? See: sme doctor"
-        ) from error
+        raise StateError(f"{path}: {error}", remedy=_remedy(path, str(error))) from error
+
+
+def _remedy(path: Path, problem: str) -> str:
+    if "locked" in problem:
+        return f"Another sme is writing. Wait, or find it: fuser {path}"
+    if "not a database" in problem or "malformed" in problem:
+        return f"Only resuming needs it, so it may go: rm -f {path} {path}-wal {path}-shm"
+    return f"Free space on the disk of {path.parent} and make it writable, or set SME_STATE_DIR."

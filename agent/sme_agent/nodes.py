@@ -27,7 +27,7 @@ class Nodes:
     def observe(self, state: InvestigationState) -> InvestigationState:
         """Run the baseline probes on every host and judge the checks."""
         hosts = ", ".join(self._case.hosts)
-        self._tell(StepStarted("observe", f"looking at {hosts}"))
+        self._begin("observe", f"looking at {hosts}")
         self._look(baseline(self._case.hosts), round=1)
         found = len(self._case.incident.findings)
         self._save("observe", f"{found} findings on {hosts}")
@@ -35,7 +35,7 @@ class Nodes:
 
     def recall(self, state: InvestigationState) -> InvestigationState:
         """Look up known issues by signature and by text, and past incidents."""
-        self._tell(StepStarted("recall", "comparing with what is known"))
+        self._begin("recall", "comparing with what is known")
         text = recall(self._case, self._at.retriever, self._at.incidents)
         self._save("recall", text)
         return state
@@ -53,7 +53,7 @@ class Nodes:
         """Run the probes that the reasoner asked for, in one round trip a host."""
         round_ = state["round"] + 1
         why = "; ".join(dict.fromkeys(request["why"] for request in state["requests"]))
-        self._tell(StepStarted("act", f"looking deeper: {why}"))
+        self._begin("act", f"looking deeper: {why}")
         plan: dict[str, list[str]] = {}
         for request in state["requests"]:
             plan.setdefault(request["host"], []).extend(request["probes"])
@@ -63,7 +63,7 @@ class Nodes:
 
     def analyze(self, state: InvestigationState) -> InvestigationState:
         """State the diagnosis, with the evidence it rests on."""
-        self._tell(StepStarted("analyze", "weighing causes"))
+        self._begin("analyze", "weighing causes")
         incident = self._case.incident
         incident.diagnosis = diagnose(self._case)
         incident.priority = priority(self._case)
@@ -100,20 +100,32 @@ class Nodes:
         return state
 
     def _look(self, plan: Plan, round: int) -> None:
-        """Run probes and take what they say into the case; then judge anew."""
-        for event in self._at.reach.look(plan, round):
-            if isinstance(event, Observation):
-                self._case.take(event.facts, event.evidence)
-                continue
-            if isinstance(event, HostFailed):
-                self._case.incident.unreachable[event.host] = event.reason
-            self._tell(event)
-        self._case.judge()
+        """Run probes and take what they say into the case; then judge anew.
+
+        Raises:
+            Interrupted: the user wants to stop; what came until then is in the case.
+        """
+        case = self._case
+        try:
+            for event in self._at.reach.look(plan, round):
+                if isinstance(event, Observation):
+                    case.take(event.facts, event.evidence)
+                    case.incident.unreachable.pop(event.facts.host, None)
+                    continue
+                if isinstance(event, HostFailed):
+                    case.incident.unreachable[event.host] = event.reason
+                    case.remedies[event.host] = event.remedy
+                self._tell(event)
+        finally:
+            case.judge()
+
+    def _begin(self, step: Step, text: str) -> None:
+        self._at.reach.heed_cancellation()
+        self._tell(StepStarted(step, text))
 
     def _tell(self, event: Event) -> None:
         from langgraph.config import get_stream_writer
 
-        self._at.reach.heed_cancellation()
         get_stream_writer()(event)
 
     def _save(self, step: Step, text: str) -> None:

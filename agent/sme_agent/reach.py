@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import TracebackType
 
 from sme_agent.events import CommandDone, HostFailed
 from sme_tools.errors import HostError, Interrupted
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
 from sme_tools.hosts.transport import Closing, Transport
-from sme_tools.observe import Observation, observe
+from sme_tools.observe import Observation, observe, observed_so_far
 from sme_tools.probes.registry import Probe, find_probe
 from sme_tools.safety.redaction import Redactor
 
 HOSTS_AT_ONCE = 16
+CLOSE_LIMIT_S = 1.0
+"""For all connections together. One that is still being made can't be closed: the program's end
+ends it."""
 
 Plan = Mapping[str, Sequence[str]]
 """Ids of probes, by host."""
@@ -84,63 +88,112 @@ class Reach(Closing):
         """End the connections, and with them whatever still runs over them."""
         if self._early is not None:
             self._early.abandon()
-        for host in list(self._transports):
-            self._forget(host)
+        closers = [
+            threading.Thread(target=transport.close, daemon=True)
+            for transport in self._transports.values()
+        ]
+        self._transports.clear()
+        for closer in closers:
+            closer.start()
+        deadline = time.monotonic() + CLOSE_LIMIT_S
+        for closer in closers:
+            closer.join(max(deadline - time.monotonic(), 0))
 
 
-Done = queue.SimpleQueue[tuple[str, Evidence | Observation | HostError]]
-"""What the threads of a look report: a command that ended, then how the host ended."""
+Done = queue.SimpleQueue[tuple[str, Evidence | Observation | BaseException]]
+"""What the threads of a look report: a command that ended, then how the host ended. Any other
+exception is a fault of our own, which must not look like a slow host."""
 
 
 class Look:
-    """Probes running on several hosts at once; their events are read from one thread."""
+    """Probes running on several hosts at once; their events are read from one thread.
+
+    The threads are daemons: the end of the program, Ctrl-C too, waits for no silent host.
+    """
 
     def __init__(self, reach: Reach, plan: Plan, round: int) -> None:
         self._reach = reach
         self._plan = {host: [find_probe(id) for id in ids] for host, ids in plan.items() if ids}
         self._round = round
         self._done: Done = queue.SimpleQueue()
-        self._pool = ThreadPoolExecutor(HOSTS_AT_ONCE, thread_name_prefix="host")
-        self._futures: list[Future[None]] = [
-            self._pool.submit(self._run, host, probes) for host, probes in self._plan.items()
-        ]
+        self._so_far: dict[str, list[Evidence]] = {host: [] for host in self._plan}
+        self._hosts: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for host in self._plan:
+            self._hosts.put(host)
+        for number in range(min(len(self._plan), HOSTS_AT_ONCE)):
+            threading.Thread(target=self._work, daemon=True, name=f"hosts {number}").start()
 
     def events(self) -> Iterator[CommandDone | Observation | HostFailed]:
-        """Yield what happens until every host has answered or failed."""
-        waiting = set(self._plan)
+        """Yield what happens until every host has answered or failed.
+
+        Raises:
+            Interrupted: `cancelled` was set. What the hosts had answered until then comes first.
+        """
         total = sum(len(probes) for probes in self._plan.values())
         done = 0
         try:
-            while waiting:
+            while self._so_far:
                 host, what = self._next()
                 if isinstance(what, Evidence):
                     done += 1
+                    self._so_far[host].append(what)
                     yield CommandDone(host, what.step, what.exit_code, what.duration_s, done, total)
                     continue
-                waiting.discard(host)
+                del self._so_far[host]
                 if isinstance(what, Observation):
                     yield what
                 error = what.lost if isinstance(what, Observation) else what
-                if error is not None:
+                if isinstance(error, HostError):
                     yield HostFailed(host, error.message, error.remedy)
+        except Interrupted:
+            yield from self._unfinished()
+            raise
         finally:
             self.abandon()
 
     def abandon(self) -> None:
         """Start nothing more; what runs ends when its connection is closed."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        with suppress(queue.Empty):
+            while True:
+                self._hosts.get_nowait()
 
-    def _run(self, host: str, probes: list[Probe]) -> None:
-        try:
-            self._done.put((host, self._reach.observe(host, probes, self._round, self._done)))
-        except HostError as error:
-            self._done.put((host, error))
+    def _unfinished(self) -> Iterator[Observation]:
+        for host, evidence in self._so_far.items():
+            if evidence:
+                yield observed_so_far(host, self._plan[host], evidence, "it was stopped before")
+
+    def _work(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._look_at(self._hosts.get_nowait())
+
+    def _look_at(self, host: str) -> None:
+        with _Reporting(self._done, host):
+            found = self._reach.observe(host, self._plan[host], self._round, self._done)
+            self._done.put((host, found))
 
     def _next(self) -> tuple[str, Evidence | Observation | HostError]:
         while True:
             self._reach.heed_cancellation()
             with suppress(queue.Empty):
-                return self._done.get(timeout=0.2)
-            for future in self._futures:
-                if future.done():
-                    future.result()  # a fault of our own must not look like a slow host
+                host, what = self._done.get(timeout=0.2)
+                if isinstance(what, Evidence | Observation | HostError):
+                    return host, what
+                raise what
+
+
+@dataclass
+class _Reporting:
+    """Hands what a thread dies of to the thread that reads."""
+
+    done: Done
+    host: str
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if error is not None:
+            self.done.put((self.host, error))
+        return True

@@ -56,20 +56,31 @@ def observe(
             progress(evidence)
     except HostLost as error:
         found.lost = error
-        _mark_lost(found, probes, error)
+        _mark_unread(found, probes, error.message)
     if found.evidence:
         found.facts.observed_at = found.evidence[0].started_at
     return found
 
 
-def _mark_lost(found: Observation, probes: Sequence[Probe], error: HostLost) -> None:
+def observed_so_far(
+    host: str, probes: Sequence[Probe], evidence: Sequence[Evidence], reason: str
+) -> Observation:
+    """What a look that was broken off has brought until now; the rest is unknown by `reason`."""
+    at = evidence[0].started_at if evidence else datetime.now(UTC)
+    found = Observation(Facts(host=host, observed_at=at), list(evidence))
+    by_id = {probe.id: probe for probe in probes}
+    for item in evidence:
+        _read(by_id[item.step], item, found.facts)
+    _mark_unread(found, probes, reason)
+    return found
+
+
+def _mark_unread(found: Observation, probes: Sequence[Probe], reason: str) -> None:
     ran = {run.id for run in found.facts.probes}
     for probe in probes:
         if probe.id not in ran:
             found.facts.probes.append(
-                ProbeRun(
-                    id=probe.id, status="unknown", evidence="", duration_s=0, reason=error.message
-                )
+                ProbeRun(id=probe.id, status="unknown", evidence="", duration_s=0, reason=reason)
             )
 
 

@@ -18,6 +18,8 @@ from sme_tools.hosts.script import Script, ScriptReader
 from sme_tools.hosts.transport import Closing
 
 CHUNK_BYTES = 64 * 1024
+END_LIMIT_S = 1.0
+"""For the script to end its step and itself, before it is killed."""
 
 
 class LocalTransport(Closing):
@@ -96,8 +98,7 @@ class LocalTransport(Closing):
     def close(self) -> None:
         """End the scripts that still run, in other threads; they see a lost host."""
         for process in list(self._running):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _ask_to_end(process)
 
 
 def _write(stdin: IO[bytes], data: memoryview) -> int:
@@ -107,11 +108,21 @@ def _write(stdin: IO[bytes], data: memoryview) -> int:
         return len(data)  # the shell has gone; its output says why
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    """The script's own trap then ends the step that runs, which has a process group of its own."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with suppress(OSError):
                 stream.close()
+    if process.poll() is None:
+        _ask_to_end(process)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(END_LIMIT_S)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -80,8 +80,9 @@ if [ -r /proc/uptime ]
 then now() { read -r clock rest </proc/uptime; }
 else now() { clock=$(date +%s); }; fi
 shell=$$
+child=
 trap 'ticked=1' USR1
-trap 'exit 1' HUP TERM
+trap '[ -n "$child" ] && kill -s KILL -- -$child 2>/dev/null; exit 1' HUP TERM
 ( trap - HUP TERM; while sleep 1; do kill -USR1 $shell || exit; done ) \
   </dev/null >/dev/null 2>&1 &
 ticker=$!
