@@ -31,13 +31,14 @@ SYNONYMS = {
     "ping6": "ping",
     "pvdisplay": "pvs",
     "drill": "dig",
+    "kdig": "dig",
     "wget": "curl",
 }
 
 _FREE = (
     "blkid chage crm_mon df dig dmesg du ethtool findmnt free ifconfig iostat iptables journalctl "
     "lsblk lvs mdadm mount mpstat multipath netstat ntpq nvidia-smi ping ps pvs route "
-    "smartctl ss swapinfo swapon top uptime vgs vmstat w"
+    "smartctl ss swapinfo swapon top uptime vgs vmstat w nslookup host"
 )
 FREE_ARGUMENTS = frozenset(_FREE.split())
 """Programs whose words without a dash are files, hosts, names or counts, not verbs."""

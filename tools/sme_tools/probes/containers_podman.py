@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from sme_tools.errors import ProbeError
 from sme_tools.probes.containers_reading import Container, containers_of_table, status_fields
@@ -42,6 +44,8 @@ ids=$(podman ps -aq)
 def podman(output: str) -> list[Container]:
     """Each Podman container of this user: state, exit code, health. Source: podman-ps(1)."""
     lines = [line for line in output.splitlines() if line.strip()]
+    if output.lstrip().startswith("["):
+        return [_from_json(row) for row in json.loads(output)]
     heads = [n for n, line in enumerate(lines) if line.startswith("CONTAINER ID")]
     if heads:
         return containers_of_table(lines[heads[0] :], PROBE)
@@ -69,3 +73,23 @@ def podman(output: str) -> list[Container]:
             )
         )
     return found
+
+
+def _from_json(row: dict[str, Any]) -> Container:
+    """An entry of `podman ps --format json`; older versions leave Status empty."""
+    state = {"configured": "created", "initialized": "created", "stopped": "exited"}.get(
+        row["State"], row["State"]
+    )
+    status = status_fields(row["Status"], PROBE) if row.get("Status") else {}
+    code = {"exit_code": row["ExitCode"]} if state == "exited" else {}
+    names = row["Names"] if isinstance(row["Names"], list) else [row["Names"]]
+    return Container.model_validate(
+        {
+            "name": names[0],
+            "id": row["Id"][:12],
+            "image": row["Image"],
+            "state": state,
+            **code,
+            **status,
+        }
+    )

@@ -81,7 +81,12 @@ esac
 printf '%s\\n' "$answer"
 exit 0
 """,
-    reads=("nvidia-smi", "nvidia-smi -L", "nvidia-smi --list-gpus", "nvidia-smi -q"),
+    reads=(
+        "nvidia-smi",
+        "nvidia-smi -L",
+        "nvidia-smi -q",
+        "nvidia-smi --query-gpu=index --format=csv",
+    ),
 )
 def devices(output: str) -> GpuDevices:
     """Each NVIDIA GPU's memory, load, heat and throttling; or why the driver does not answer.

@@ -1,4 +1,4 @@
-"""Reading what nvidia-smi prints, in its four forms, and what it says when it fails."""
+"""Reading what nvidia-smi prints, in its forms, and what it says when it fails."""
 
 from __future__ import annotations
 
@@ -80,10 +80,15 @@ def _note_failure(lines: list[str], found: Found) -> None:
                 return
 
 
+_COLUMN = r"[a-z][a-z0-9_]+(?:\.[a-z0-9_.]+)?"
+
+
 def _form(lines: list[str]) -> Callable[[list[str], Found], None] | None:
     text = "\n".join(lines)
-    if re.search(r"^index, ", text, re.M):
+    if re.search(rf"^(?:{_COLUMN})(?: \[\S+\])?(?:, (?:{_COLUMN})(?: \[\S+\])?)+$", text, re.M):
         return _read_csv
+    if re.search(r"^\d+, *[^,]+, *GPU-[0-9a-f-]+, ", text, re.M):
+        return _read_bare
     if "NVSMI LOG" in text:
         return _read_query
     if re.search(r"^\|\s+NVIDIA-SMI|^\|=====", text, re.M):
@@ -113,12 +118,25 @@ def _read_csv(lines: list[str], found: Found) -> None:
     good: list[str] = []
     for line in lines:
         (good if "," in line else found.unreadable).append(line)
-    for row in csv_rows("gpu.devices", "\n".join(good), "index"):
+    first = re.split(r",| \[", good[0])[0]
+    for number, row in enumerate(csv_rows("gpu.devices", "\n".join(good), first)):
+        row.setdefault("index", str(number))
+        row["name"] = row.get("name") or row.get("gpu_name") or "GPU"
         for old, new in (("clocks_event_reasons.active", "clocks_throttle_reasons.active"),):
             if old in row:
                 row[new] = row[old]
         found.driver_version = row.get("driver_version") or found.driver_version
         found.gpus.append(row)
+
+
+def _read_bare(lines: list[str], found: Found) -> None:
+    """CSV without its heading that begins with index, name and uuid, in this order."""
+    for line in lines:
+        cells = [cell.strip() for cell in line.split(",")]
+        if len(cells) >= 3 and cells[0].isdigit():
+            found.gpus.append(dict(zip(("index", "name", "uuid"), cells, strict=False)))
+        else:
+            found.unreadable.append(line)
 
 
 _LISTED = re.compile(r"^\s*GPU\s+(\d+):\s*(.+?)\s*\(UUID:\s*([^)\s]+)\s*\)\s*$")

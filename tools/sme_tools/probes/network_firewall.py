@@ -60,6 +60,8 @@ class Firewall(Fact):
         "iptables -L --line-numbers",
         "iptables -t filter -L",
         "firewall-cmd --state",
+        "firewall-cmd --list-all",
+        "iptables-save",
     ),
 )
 def firewall(output: str) -> list[Firewall]:
@@ -81,8 +83,13 @@ def _recorded(text: str) -> Iterator[Firewall]:
         return
     if any(line.startswith("Status: ") for line in lines):
         yield from _ufw(text)
-    elif any(re.match(r"Chain \S+ \(|-[PNA] ", line) for line in lines):
+    elif any(
+        re.match(r"Chain \S+ \(|-[PNA] |\*(?:filter|nat|mangle|raw|security)$", line)
+        for line in lines
+    ):
         yield from _iptables(text)
+    elif re.search(r"^  target: ", text, re.MULTILINE):
+        yield from _zones(text)
     elif lines[0].strip() in ("running", "not running"):
         yield from _firewalld(text)
     else:
@@ -124,11 +131,11 @@ def _iptables(text: str) -> list[Firewall]:
             match[3] for line in listed[2].splitlines() if (match := _RULE.match(line.strip()))
         ]
     else:
-        stated = re.search(r"^-P INPUT (\w+)", text, re.MULTILINE)
+        stated = re.search(r"^(?:-P INPUT|:INPUT) (\w+)", _filter_table(text), re.MULTILINE)
         if stated is None:
             return []  # another table than the filter
         policy = stated[1]
-        targets = re.findall(r"^-A INPUT .*?-j (\S+)", text, re.MULTILINE)
+        targets = re.findall(r"^-A INPUT .*?-j (\S+)", _filter_table(text), re.MULTILINE)
     passing = [target for target in targets if target not in ("DROP", "REJECT", "LOG", "")]
     return [
         Firewall(
@@ -138,6 +145,21 @@ def _iptables(text: str) -> list[Firewall]:
             input_rules=len(targets),
             blocks_all_input=policy == "DROP" and not passing,
         )
+    ]
+
+
+def _filter_table(text: str) -> str:
+    """Of iptables-save's tables the one that filters; other forms show one table alone."""
+    if not re.search(r"^\*\w+$", text, re.MULTILINE):
+        return text
+    table = re.search(r"^\*filter\n(.*?)(?=^\*|\Z)", text, re.MULTILINE | re.DOTALL)
+    return table[1] if table else ""
+
+
+def _zones(text: str) -> list[Firewall]:
+    """`firewall-cmd --list-all` and `--list-all-zones`: a zone with interfaces is active."""
+    return [
+        Firewall(tool="firewalld", active=re.search(r"^\S+ \(.*active", text, re.M) is not None)
     ]
 
 

@@ -57,12 +57,19 @@ class Listener(Fact):
         "netstat -lntup",
         "netstat -ln",
         "netstat -an",
+        "netstat -l",
+        "netstat -a",
+        "netstat",
+        "ss -a",
         "cat /proc/net/tcp",
         "cat /proc/net/tcp6",
     ),
 )
 def listeners(output: str) -> list[Listener]:
-    """Every listening TCP and bound UDP socket, and who holds it. Source: ss(8), netstat(8)."""
+    """Every listening TCP and bound UDP socket, and who holds it. Source: ss(8), netstat(8).
+
+    Ports that the tool shows by an uncommon name (asked without -n) are left out.
+    """
     lines = [line for line in output.splitlines() if line.strip()]
     if any("local_address" in line for line in lines[:1]):
         return list(_from_proc(lines))
@@ -70,7 +77,23 @@ def listeners(output: str) -> list[Listener]:
 
 
 _WORDS = re.compile(r"(Netid|State|Active|Proto|Recv-Q|\(|Kernel)")
-_OTHERS = ("unix", "raw", "icmp", "u_", "nl", "p_", "v_", "sctp", "dccp", "mptcp", "vsock", "tipc")
+_OTHERS = (
+    "unix",
+    "raw",
+    "icmp",
+    "u_",
+    "nl",
+    "p_",
+    "v_",
+    "sctp",
+    "dccp",
+    "mptcp",
+    "vsock",
+    "tipc",
+    "icm",
+    "kctl",
+    "kevt",
+)
 _STATES = ("LISTEN", "UNCONN", "ESTAB", "ESTABLISHED", "TIME_WAIT", "TIME-WAIT", "CLOSE_WAIT")
 
 
@@ -83,6 +106,10 @@ def _from_tool(lines: list[str]) -> Iterator[Listener]:
         words = line.split()
         if re.match(r"Active (UNIX|LOCAL|Multipath)", line):
             return
+        if re.match(r"(Tcpcb|Socket|PCB) +Proto", line):
+            continue
+        if re.match(r"[0-9a-f]{8,16} +(tcp|udp|icm)", line):  # BSD's -A: an address in the kernel
+            words = words[1:]
         if _WORDS.match(line) or words[0].startswith(_OTHERS):
             continue
         if words[0] in _STATES:
@@ -98,6 +125,8 @@ def _from_ss(words: list[str], line: str) -> Listener | None:
     if words[1] not in ("LISTEN", "UNCONN"):
         return None
     address, port = _endpoint(words[4], line)
+    if port is None:
+        return None
     holder = re.search(r'\(\("([^"]+)",(?:pid=)?(\d+)', line)
     tcp = words[1] == "LISTEN"
     return Listener(
@@ -118,6 +147,8 @@ def _from_netstat(words: list[str], line: str) -> Listener | None:
     if not tcp and ("ESTABLISHED" in words or not re.search(r"[:.]\*$", words[4])):
         return None
     address, port = _endpoint(words[3], line)
+    if port is None:
+        return None
     holder = re.search(r"\s(\d+)/(\S+)", line)
     return Listener(
         protocol=words[0][:3],
@@ -128,12 +159,27 @@ def _from_netstat(words: list[str], line: str) -> Listener | None:
     )
 
 
-def _endpoint(text: str, line: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(.*)[:.](\d+)", text)
+_NAMES = (
+    "ftp=21 ssh=22 telnet=23 smtp=25 domain=53 bootps=67 bootpc=68 tftp=69 http=80 "
+    "kerberos=88 pop3=110 sunrpc=111 rpcbind=111 ntp=123 netbios-ns=137 netbios-dgm=138 "
+    "netbios-ssn=139 imap=143 imap2=143 snmp=161 snmptrap=162 bgp=179 ldap=389 https=443 "
+    "microsoft-ds=445 syslog=514 printer=515 ipp=631 submission=587 ldaps=636 domain-s=853 "
+    "rsync=873 imaps=993 pop3s=995 openvpn=1194 nfs=2049 mysql=3306 ms-wbt-server=3389 "
+    "mdns=5353 postgresql=5432 amqp=5672 x11=6000 http-alt=8080 https-alt=8443 "
+    "zabbix-agent=10050"
+)
+_PORTS = {name: int(port) for name, _, port in (pair.partition("=") for pair in _NAMES.split())}
+"""Of services(5), the ones that servers listen on."""
+
+
+def _endpoint(text: str, line: str) -> tuple[str, int | None]:
+    """Address and port; None for a port of an unknown name."""
+    match = re.fullmatch(r"(.*)[:.](\d+|\*|[a-zA-Z][\w-]*)", text)
     if match is None:
-        raise ProbeError(PROBE, "a port that is not a number (ask with -n)", line=line)
+        raise ProbeError(PROBE, "no address with a port", line=line)
     address = match[1].strip("[]").partition("%")[0].removesuffix("]")
-    return ("*" if address in ("", "*", "0.0.0.0", "::") else address), int(match[2])
+    port = int(match[2]) if match[2].isdigit() else _PORTS.get(match[2])
+    return ("*" if address in ("", "*", "0.0.0.0", "::") else address), port
 
 
 def _from_proc(lines: list[str]) -> Iterator[Listener]:

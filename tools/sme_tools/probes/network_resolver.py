@@ -125,10 +125,15 @@ wait
 _CODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
 
 
-@probe(PROBE, level=1, command=_COMMAND, timeout_s=8)
+@probe(PROBE, level=1, command=_COMMAND, timeout_s=8, reads=("dig", "nslookup", "host"))
 def resolver(output: str) -> Resolver:
-    """Whether each configured nameserver answers a real query. Source: RFC 1035, resolv.conf(5)."""
+    """Whether each configured nameserver answers a real query. Source: RFC 1035, resolv.conf(5).
+
+    Reads what dig, nslookup and host print as well: then of the server and the name they asked.
+    """
     lines = output.strip().splitlines()
+    if lines and not lines[0].startswith("configured") and (recorded := asked_by_hand(output)):
+        return _stated(recorded, "what was asked")
     if not lines or not lines[0].startswith("configured"):
         raise ProbeError(PROBE, line=lines[0] if lines else "")
     parts = re.split(r"^== (\w+) (\S+) (\w+) (\S+) (\S+)\n", output, flags=re.MULTILINE)
@@ -139,10 +144,14 @@ def resolver(output: str) -> Resolver:
     configured = lines[0].split()[1:]
     if len([server for server in asked if not server.upstream]) != len(configured):
         raise ProbeError(PROBE, "not every nameserver was asked", line=lines[0])
+    return _stated(asked, ASKED)
+
+
+def _stated(asked: list[Nameserver], name: str) -> Resolver:
     return Resolver(
-        asked=ASKED,
+        asked=name,
         nameservers=asked,
-        configured=len(configured),
+        configured=sum(not server.upstream for server in asked),
         silent=sum(server.answer == "none" for server in asked),
         answering=_every_stage(asked, lambda server: server.answer != "none"),
         resolving=_every_stage(asked, lambda server: server.answer == "resolved"),
@@ -201,3 +210,46 @@ def _tool_says(said: str) -> tuple[Answer, str | None, str | None]:
         return "none", None, "can't resolve"
     problem = re.search(r"timed out|no servers could be reached|refused|unreachable", said)
     return "none", None, problem[0] if problem else said.strip().split("\n")[-1][:80] or None
+
+
+_BY_HAND = re.compile(
+    r"->>HEADER<<-|^;; (?:connection timed out|communications error|no servers could be reached)"
+    r"|^; <<>> |^;; XFR size|^Server:\s+\S|\bhas (?:IPv6 )?address \S|^Host \S+ not found:"
+    r"|^\S+\.\s+\d+\s+IN\s+[A-Z]+\s|^\S+ domain name pointer ",
+    re.MULTILINE,
+)
+
+
+def asked_by_hand(output: str) -> list[Nameserver]:
+    """The servers that somebody asked with dig, nslookup or host; none if this is no such output.
+
+    A server that refuses is then one that fails: it was asked for that very name.
+    """
+    if not _BY_HAND.search(output):
+        return []
+    blocks = [b for b in re.split(r"^(?=; <<>> |Server:\s)", output, flags=re.M) if b.strip()]
+    if len(blocks) > 1 and blocks[0].startswith(";; "):  # dig complains before it says its name
+        blocks[:2] = [blocks[0] + blocks[1]]
+    return [_by_hand(block) for block in blocks if _BY_HAND.search(block)]
+
+
+def _by_hand(said: str) -> Nameserver:
+    server = re.search(
+        r"^;; SERVER: ([^#\s]+)|^Server:\s+(\S+)|^;; .* error to ([^#\s]+)#", said, re.MULTILINE
+    )
+    took = re.search(r"^;; Query time: (\d+) (m|u)?sec", said, re.MULTILINE)
+    silent = re.search(r"timed out|no servers could be reached|connection refused", said)
+    stated = re.search(r"\b(?:status|rcode): (\w+)|\b(SERVFAIL|NXDOMAIN|REFUSED|FORMERR)\b", said)
+    code = (stated[1] or stated[2]).upper() if stated else None
+    answer: Answer = "none" if silent and not code else _meaning(code or "NOERROR")
+    if "Transfer failed" in said or answer == "refused":
+        answer = "failed"
+    unit = {"m": 1000, "u": 1_000_000}.get(took[2] or "m", 1) if took else 1
+    return Nameserver(
+        address=(server[1] or server[2] or server[3]) if server else "of this host",
+        upstream=False,
+        answer=answer,
+        code=code,
+        problem=silent[0] if answer == "none" and silent else None,
+        duration_s=round(int(took[1]) / unit, 3) if took else 0,
+    )

@@ -53,7 +53,7 @@ _UNITS = "systemctl list-units --all --full --plain --no-legend --no-pager"
         "systemctl list-units --type=service --all", "systemctl list-units --all --type=service",
         "systemctl list-units -t service", "systemctl -t service", "systemctl --type=service",
         "systemctl list-units -o json", "systemctl list-units --output=json",
-        "systemctl list-units --all -o json",
+        "systemctl list-units --all -o json", "systemctl status",
     ),
 )  # fmt: skip
 def units(output: str) -> list[Unit]:
@@ -64,6 +64,8 @@ def units(output: str) -> list[Unit]:
     """
     if output.lstrip().startswith("["):
         rows = [_from_json(row) for row in json.loads(output)]
+    elif re.search(r"^ +(?:Active|State): \w+", output, re.MULTILINE):
+        rows = _from_status(output)
     else:
         rows = _from_text(output)
     return [
@@ -114,6 +116,27 @@ def _from_text(output: str) -> list[Unit]:
     return found
 
 
+_HEAD = re.compile(r"^[●○×↻*x] (?P<name>\S+?\.[a-z]+)(?: - (?P<about>.*))?$")
+
+
+def _from_status(output: str) -> list[Unit]:
+    """`systemctl status`, of units or of all; of the manager's own part nothing."""
+    found: list[Unit] = []
+    name, about, load = "", "", "loaded"
+    for line in output.splitlines():
+        if head := _HEAD.match(line):
+            name, about, load = head["name"], head["about"] or "", "loaded"
+        elif loaded := re.match(r" +Loaded: (\S+)", line):
+            load = loaded[1]
+        elif (active := re.match(r" +Active: (\w+) \(([\w-]+)\)", line)) and name:
+            found.append(_unit(name, load, active[1], active[2], about))
+            name = ""
+        elif (failed := re.match(r" +Active: (\w+) \(Result: ", line)) and name:
+            found.append(_unit(name, load, failed[1], failed[1], about))
+            name = ""
+    return found
+
+
 class ServiceManager(Fact):
     """What starts the services of this machine, and how that went."""
 
@@ -137,10 +160,15 @@ echo systemd=1
 echo "state=$(systemctl is-system-running 2>/dev/null)"
 systemctl show -p NJobs -p Version 2>/dev/null
 :""",
-    reads=("systemctl is-system-running",),
+    reads=("systemctl is-system-running", "systemctl status"),
 )
 def manager(output: str) -> ServiceManager:
     """What runs as process 1 and whether it came up. Source: systemctl(1), sd_booted(3)."""
+    if told := re.search(r"^ +State: ([a-z]+)\n +(?:Units|Jobs): ", output, re.MULTILINE):
+        waiting = re.search(r"^ +Jobs: (\d+) queued", output, re.MULTILINE)
+        return ServiceManager(
+            name="systemd", state=told[1], jobs=int(waiting[1]) if waiting else None, version=None
+        )
     if re.fullmatch(r"[a-z]+\s*", output):
         return ServiceManager(name="systemd", state=output.strip(), jobs=None, version=None)
     found = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)

@@ -57,7 +57,7 @@ grep -q '^flags.* hypervisor' /proc/cpuinfo 2>/dev/null && echo hypervisor=yes
     level=1,
     command=f"uname -a\ncat /etc/os-release 2>/dev/null || cat /usr/lib/os-release 2>/dev/null\n"
     f"sw_vers 2>/dev/null\n{_VIRTUALIZATION}",
-    reads=("uname -a", "cat /etc/os-release", "cat /usr/lib/os-release", "sw_vers"),
+    reads=("uname", "uname -a", "cat /etc/os-release", "cat /usr/lib/os-release", "sw_vers"),
 )
 def os(output: str) -> OperatingSystem:
     """Operating system, kernel, architecture, and whether it is a container, a VM or bare metal."""
@@ -88,6 +88,16 @@ def os(output: str) -> OperatingSystem:
 def _uname(lines: list[str]) -> dict[str, str]:
     for line in lines:
         words = line.split()
+        if words in (
+            ["Linux"],
+            ["Darwin"],
+            ["FreeBSD"],
+            ["OpenBSD"],
+            ["NetBSD"],
+            ["SunOS"],
+            ["AIX"],
+        ):
+            return {"kernel": words[0]}
         if len(words) >= 4 and "=" not in words[0] and ":" not in words[0]:
             known = [word for word in words[3:] if _ARCHITECTURE.match(word)]
             found = {"kernel": words[0], "hostname": words[1], "release": words[2]}
