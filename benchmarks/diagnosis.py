@@ -14,9 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from benchmarks.table import print_table
+from sme_agent.investigation import Colleague
 from sme_agent.nodes import baseline
 from sme_cli import session
 from sme_tools.hosts.script import Script
@@ -30,7 +33,7 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
     from sshd import Client, Sshd
 
-    with tempfile.TemporaryDirectory() as folder, Sshd() as server:
+    with tempfile.TemporaryDirectory() as folder, Sshd(login_shell="dash") as server:
         home = Path(folder)
         for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "SME_CONFIG_DIR", "SME_STATE_DIR"):
             os.environ.pop(variable, None)
@@ -65,13 +68,21 @@ def _measure(home: Path) -> None:
 
 
 def _diagnose_here() -> None:
-    hosts = session.select(["lab"])
-    for _ in session.colleague().investigate(hosts):
+    for _ in _colleague().investigate(session.select(["lab"])):
         pass
 
 
+@cache
+def _colleague() -> Colleague:
+    """One who has read the checks and known issues before."""
+    known = session.knowledge()
+    return replace(session.colleague(), load_knowledge=lambda: known)
+
+
 def _run(command: list[str], text: str) -> None:
-    subprocess.run(command, input=text, text=True, capture_output=True, check=False)
+    result = subprocess.run(command, input=text, text=True, capture_output=True, check=False)
+    if result.returncode not in (0, 1):  # 1: there are findings
+        raise SystemExit(f"{' '.join(command)}: {result.stderr}")
 
 
 def _timed(way: Callable[[], None]) -> tuple[float, float]:
