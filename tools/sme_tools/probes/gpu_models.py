@@ -148,13 +148,13 @@ exit 0
 )
 def amd(output: str) -> AmdGpus:
     """Memory, load and heat of AMD GPUs. Source: rocm-smi --json."""
-    start = output.find('{"')
-    if start < 0:
+    opened = re.search(r'\{\s*"', output)
+    if opened is None:
         said = next((line.strip() for line in output.splitlines() if line.strip()), "no answer")
         if not re.search(r"ERROR|WARNING|No JSON|not (?:found|loaded|initialized)|no answer", said):
             raise ProbeError("gpu.amd", line=said)
         return AmdGpus(answering=False, message=said, gpus=[])
-    document = json.JSONDecoder().raw_decode(output[start:])[0]
+    document = json.JSONDecoder().raw_decode(output[opened.start() :])[0]
     cards = {name: card for name, card in document.items() if re.fullmatch(r"card\d+", name)}
     return AmdGpus(answering=True, gpus=[_amd_gpu(name, card) for name, card in cards.items()])
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from sme_tools.analysis.log_lines import unwrapped
 from sme_tools.errors import ProbeError
+from sme_tools.probes.gpu_xml import gpus_of_xml
 
 Status = Literal[
     "ok", "driver-not-answering", "version-mismatch", "no-devices", "device-lost", "library-missing"
@@ -85,6 +86,8 @@ _COLUMN = r"[a-z][a-z0-9_]+(?:\.[a-z0-9_.]+)?"
 
 def _form(lines: list[str]) -> Callable[[list[str], Found], None] | None:
     text = "\n".join(lines)
+    if "<nvidia_smi_log>" in text:
+        return _read_xml
     if re.search(rf"^(?:{_COLUMN})(?: \[\S+\])?(?:, (?:{_COLUMN})(?: \[\S+\])?)+$", text, re.M):
         return _read_csv
     if re.search(r"^\d+, *[^,]+, *GPU-[0-9a-f-]+, ", text, re.M):
@@ -137,6 +140,12 @@ def _read_bare(lines: list[str], found: Found) -> None:
             found.gpus.append(dict(zip(("index", "name", "uuid"), cells, strict=False)))
         else:
             found.unreadable.append(line)
+
+
+def _read_xml(lines: list[str], found: Found) -> None:
+    found.driver_version, found.gpus = gpus_of_xml("\n".join(lines))
+    if not found.gpus:
+        found.status, found.message = "no-devices", "the document lists no GPU"
 
 
 _LISTED = re.compile(r"^\s*GPU\s+(\d+):\s*(.+?)\s*\(UUID:\s*([^)\s]+)\s*\)\s*$")
