@@ -1,91 +1,54 @@
-"""The command `sme`: its commands, and the one edge where errors become exit codes."""
+"""The command `sme`: the one edge where errors become a message and an exit code.
+
+Little is imported here, so that Ctrl-C is heeded from the first moment on.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
-
-import typer
 
 from sme_cli import exit_codes
-from sme_cli.commands import (
-    checks,
-    config,
-    diagnose,
-    doctor,
-    facts,
-    hosts,
-    incidents,
-    issues,
-    log,
-    probes,
-    snapshot,
-)
-
-app = typer.Typer(
-    name="sme",
-    help="Finds what is wrong with a machine, proves it, and remembers. Start: sme diagnose",
-    epilog=exit_codes.HELP,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
-)
-app.command("diagnose", epilog=exit_codes.HELP)(diagnose.diagnose)
-app.command("snapshot", epilog=exit_codes.HELP)(snapshot.snapshot)
-app.command("facts", epilog=exit_codes.HELP)(facts.facts)
-app.add_typer(hosts.app, name="hosts")
-app.add_typer(incidents.app, name="incidents")
-app.add_typer(issues.app, name="issues")
-app.add_typer(probes.app, name="probes")
-app.add_typer(checks.app, name="checks")
-app.add_typer(log.app, name="log")
-app.add_typer(config.app, name="config")
-app.command("doctor", epilog=exit_codes.HELP)(doctor.doctor)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"sme {version('debug-sme')}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-) -> None:
-    """Options of every command."""
 
 
 def main() -> None:
     """Run the command line; every error ends as a message on stderr and an exit code."""
+    code = exit_codes.FAILURE
     try:
-        app()
+        _open_closed_streams()
+        code = _run()
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.exit(exit_codes.INTERRUPTED)
+        code = exit_codes.INTERRUPTED
     except BrokenPipeError:
-        _silence_stdout()
-        sys.exit(exit_codes.CLEAN)
+        from sme_cli.render.out import silence_stdout
+
+        silence_stdout()
+        code = exit_codes.CLEAN
     except Exception as error:  # noqa: BLE001 - the outermost edge
-        sys.exit(report(error))
+        code = report(error)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command that was typed; returns its exit code."""
+    from sme_cli.root import app
+
+    try:
+        return app(standalone_mode=False) or exit_codes.CLEAN
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise ended.__context__ from None  # typer would exit with 1
+        return ended.code if isinstance(ended.code, int) else exit_codes.CLEAN
 
 
 def report(error: Exception) -> int:
     """Say on stderr what failed and what to do next; returns the exit code."""
+    from sme_cli.render.out import complain
     from sme_tools.errors import HostError, Interrupted, SmeError, UsageError
-    from sme_tools.safety.control import visible
 
     if not isinstance(error, SmeError):
-        return _report_fault(error)
-    typer.echo(f"sme: {visible(str(error))}", err=True)
-    if error.remedy:
-        typer.echo(f"     {visible(error.remedy)}", err=True)
+        return _report_other(error)
+    complain(str(error), error.remedy)
     match error:
         case UsageError():
             return exit_codes.USAGE
@@ -97,19 +60,47 @@ def report(error: Exception) -> int:
             return exit_codes.FAILURE
 
 
+def _report_other(error: Exception) -> int:
+    """What the command line's parser objects to, a full disk behind stdout, or a fault of ours."""
+    from sme_cli.render.out import complain, silence_stdout
+
+    if show := getattr(error, "show", None):  # typer hides the class of its errors
+        show()
+        return int(getattr(error, "exit_code", exit_codes.USAGE))
+    if isinstance(error, OSError) and error.filename is None and error.strerror:
+        silence_stdout()
+        complain(f"the output can't be written: {error.strerror}")
+        return exit_codes.FAILURE
+    if type(error).__name__ == "Abort":
+        complain("there was no answer to a question")
+        return exit_codes.FAILURE
+    return _report_fault(error)
+
+
 def _report_fault(error: Exception) -> int:
     """An error nobody foresaw: where it arose goes with it, without values of variables."""
     import traceback
 
+    from sme_cli.render.out import complain
+
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    typer.echo(f"sme: a fault of its own: {type(error).__name__}: {error}{where}", err=True)
-    typer.echo("     Please report it, with the command you typed: sme --version", err=True)
+    complain(
+        f"a fault of its own: {type(error).__name__}: {error}{where}",
+        "Please report it, with the command you typed and what this prints: sme --version",
+    )
     return exit_codes.FAILURE
 
 
-def _silence_stdout() -> None:
-    """The reader of our output has gone; the interpreter must not complain when it flushes."""
+def _open_closed_streams() -> None:
+    """A stream that the caller has closed takes nothing; what an encoding lacks becomes `?`."""
     import os
+    from io import TextIOWrapper
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is None or sys.stderr is None:
+        nowhere = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+        sys.stdout = sys.stdout or nowhere
+        sys.stderr = sys.stderr or nowhere
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")

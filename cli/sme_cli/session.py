@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from sme_tools.hosts.inventory import Inventory
     from sme_tools.hosts.transport import Transport
     from sme_tools.settings import Settings
+
+SCRATCH_BYTES = 16 * 1024 * 1024
+"""More than one diagnosis of many hosts writes."""
 
 
 def settings() -> Settings:
@@ -42,13 +47,12 @@ def checks() -> list[Check]:
 
 def known_issues() -> KnownIssues:
     """The shipped known issues and the user's own; files that can't be used are said on stderr."""
-    import typer
-
+    from sme_cli.render.out import complain
     from sme_knowledge.store import KnownIssues
 
     issues = KnownIssues.load(settings().knowledge_dir)
     for problem in issues.problems:
-        typer.echo(f"sme: left out: {problem}", err=True)
+        complain(f"left out: {problem}", problem.remedy)
     return issues
 
 
@@ -101,19 +105,58 @@ def knowledge() -> Knowledge:
     return Knowledge(checks=checks(), issues=issues, retriever=retriever(issues))
 
 
-def colleague(timeout_s: float | None = None) -> Colleague:
-    """Everything an investigation needs."""
+def colleague(timeout_s: float | None = None, folder: Path | None = None) -> Colleague:
+    """Everything an investigation needs; `folder` is for its state, else it is the user's own.
+
+    Raises:
+        StateError: the user's state folder can't be made or written to.
+    """
     from sme_agent.investigation import Colleague
+    from sme_memory.evolution_log import EvolutionLog
+    from sme_memory.incidents import IncidentStore
     from sme_tools.settings import state_folder
 
     chosen = settings()
+    folder = folder or state_folder(chosen)
     return Colleague(
         load_knowledge=knowledge,
-        incidents=incidents(),
-        log=evolution_log(),
-        checkpoints=state_folder(chosen) / "checkpoints.db",
+        incidents=IncidentStore(folder / "incidents.db"),
+        log=EvolutionLog(folder / "evolution.jsonl"),
+        checkpoints=folder / "checkpoints.db",
         open_transport=open_transport,
         timeout_s=timeout_s or chosen.timeout_s,
+    )
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder that is gone afterwards, in memory where the system offers that.
+
+    Raises:
+        StateError: there is no place for one.
+    """
+    import os
+    import shutil
+    import tempfile
+
+    from sme_tools.errors import StateError
+
+    places = ["/dev/shm", os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp", "/var/tmp"]
+    for place in filter(os.path.isdir, places):
+        try:
+            if shutil.disk_usage(place).free < SCRATCH_BYTES:
+                continue
+            folder = tempfile.TemporaryDirectory(
+                prefix="sme-", dir=place, ignore_cleanup_errors=True
+            )
+        except OSError:
+            continue
+        with folder as name:
+            yield Path(name)
+        return
+    raise StateError(
+        f"there is no folder with {SCRATCH_BYTES // 2**20} MiB to spare: {', '.join(places)}",
+        remedy="Free space, or set SME_STATE_DIR to a folder on another disk.",
     )
 
 
@@ -123,34 +166,88 @@ def hosts_and_symptom(words: Sequence[str], symptom: str | None) -> tuple[list[s
     Raises:
         UsageError: two symptoms.
     """
-    from pathlib import Path
-
     from sme_tools.errors import UsageError
     from sme_tools.hosts.host import LOCALHOST
 
-    names = [word for word in words if not any(c.isspace() for c in word) or Path(word).exists()]
-    spoken = [word for word in words if word not in names] + ([symptom] if symptom else [])
+    names = [word for word in words if word.split() == [word] or not word or _is_file(word)]
+    given = [word for word in words if word not in names] + ([symptom] if symptom else [])
+    spoken = [text for word in given if (text := _as_text(word))]
     if len(spoken) > 1:
         raise UsageError(
-            f"there are {len(spoken)} symptoms: {' / '.join(spoken)}",
+            f"there are {len(spoken)} symptoms: {' / '.join(text[:80] for text in spoken)}",
             remedy="Put the whole symptom into one pair of quotes.",
         )
     return names or [LOCALHOST], spoken[0] if spoken else None
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except OSError:  # longer than a path can be
+        return False
+
+
+def _as_text(word: str) -> str:
+    """An argument of the command line as text that can be written anywhere.
+
+    Bytes that are no UTF-8 come as lone surrogates (PEP 383), which no encoding takes.
+    """
+    return word.encode("utf-8", "surrogateescape").decode("utf-8", "replace").strip()
 
 
 def select(targets: Sequence[str]) -> list[Host]:
     """The hosts that these names, @groups and files mean.
 
     Raises:
-        UnknownHost: a word that is no host; says how to give a symptom of one word.
+        UnknownHost: a word that is no host; says how to give it as the symptom, if it may be one.
     """
+    import shlex
+
     from sme_tools.errors import UnknownHost
+    from sme_tools.hosts.host import LOCALHOST
 
     try:
         return inventory().select(list(targets))
     except UnknownHost as error:
+        word = next((word for word in targets if repr(word) in error.message), "")
+        if not word.isalpha():
+            raise
+        others = [target for target in targets if target != word] or [LOCALHOST]
+        command = shlex.join(["sme", "diagnose", *others, "--symptom", word])
         raise UnknownHost(
             error.message,
             host=error.host,
-            remedy=f"{error.remedy}\n     A symptom of one word: sme diagnose HOST --symptom WORD",
+            remedy=f"{error.remedy}\nIf it is the symptom: {command}",
         ) from error
+
+
+def complain_of_unheard_settings(hosts: Sequence[Host]) -> None:
+    """Say on stderr which thresholds and switches of these hosts name no check."""
+    from sme_cli.render.out import complain
+
+    if any(host.limits or host.disabled_checks for host in hosts):
+        for problem in unheard_settings(hosts, checks()):
+            complain(problem)
+
+
+def unheard_settings(hosts: Sequence[Host], known: Sequence[Check]) -> list[str]:
+    """What the inventory sets for checks, or limits of checks, that there are not."""
+    from difflib import get_close_matches
+
+    by_id = {check.id: check for check in known}
+    problems = []
+    for host in hosts:
+        for id in dict.fromkeys([*host.limits, *host.disabled_checks]):
+            if id not in by_id:
+                near = get_close_matches(id, by_id, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                problems.append(f"inventory: {host.name}: there is no check {id!r}{hint}")
+                continue
+            allowed = by_id[id].limits
+            problems += [
+                f"inventory: {host.name}: {id} has no limit {name!r}; "
+                f"it has {', '.join(allowed) or 'none'}"
+                for name in host.limits.get(id, {})
+                if name not in allowed
+            ]
+    return problems

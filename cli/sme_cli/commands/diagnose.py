@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from sme_cli import completion, exit_codes
+from sme_cli import completion
 from sme_cli.options import Json, MinSeverity
-
-if TYPE_CHECKING:
-    from sme_memory.incident import Incident
-    from sme_tools.checks.finding import Severity
 
 
 def diagnose(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar='[HOST…] ["SYMPTOM"]',
-            help="Hosts, @groups, user@address, or snapshot files; this machine if none is given. "
-            "Then the symptom, in quotes.",
+            metavar='HOST|"SYMPTOM"',
+            help="Hosts, @groups, user@address or snapshot files; this machine if none is given. "
+            "What holds a space is the symptom: put it in quotes.",
             autocompletion=completion.hosts,
         ),
     ] = None,
@@ -39,37 +35,30 @@ def diagnose(
     resume: Annotated[
         str | None,
         typer.Option(
-            "--resume", metavar="INCIDENT", help="Go on with an interrupted one; “last” will do."
+            "--resume",
+            metavar="INCIDENT",
+            help="Go on with one that was interrupted; “last” will do.",
+            autocompletion=completion.incidents,
         ),
     ] = None,
 ) -> None:
     """Find out what is wrong with a machine, and prove it."""
-    import threading
-
     from sme_cli import session
-    from sme_cli.render import progress
-    from sme_cli.render.diagnosis import show
+    from sme_cli.diagnosing import Screen, diagnose_hosts, resume_incident
+    from sme_tools.errors import UsageError
 
-    colleague = session.colleague(timeout)
-    cancelled = threading.Event()
-    minimum = min_severity or session.settings().min_severity
-    if resume is not None:
-        incident = colleague.incidents.load(resume)
-        hosts = session.inventory().select(incident.targets)
-        events = colleague.resume(incident, hosts, cancelled=cancelled)
+    screen = Screen(
+        as_json=as_json,
+        verbose=verbose,
+        minimum=min_severity or session.settings().min_severity,
+    )
+    if resume is None:
+        code = diagnose_hosts(words or [], symptom, timeout, screen)
+    elif words or symptom:
+        raise UsageError(
+            "--resume goes on with the hosts and the symptom of its incident",
+            remedy=f"Leave the others out: sme diagnose --resume {resume}",
+        )
     else:
-        targets, spoken = session.hosts_and_symptom(words or [], symptom)
-        hosts = session.select(targets)
-        events = colleague.investigate(hosts, spoken, targets=targets, cancelled=cancelled)
-    incident = progress.follow(events, cancelled)
-    show(incident, colleague.incidents, as_json=as_json, verbose=verbose, minimum=minimum)
-    raise typer.Exit(_exit_code(incident, minimum))
-
-
-def _exit_code(incident: Incident, minimum: Severity) -> int:
-    from sme_tools.checks.finding import at_least
-
-    if incident.unreachable:
-        return exit_codes.UNREACHABLE
-    graver = any(at_least(finding.severity, minimum) for finding in incident.findings)
-    return exit_codes.FINDINGS if graver else exit_codes.CLEAN
+        code = resume_incident(resume, timeout, screen)
+    raise typer.Exit(code)

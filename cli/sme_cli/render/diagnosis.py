@@ -3,54 +3,61 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
-from sme_cli.render.out import console, print_json
-from sme_memory.incident import Claim, Diagnosis, Incident
+from sme_cli.render.out import print_json
+from sme_cli.render.sections import Line, Section, as_encodable, print_sections
+from sme_memory.incident import Claim, Diagnosis, Incident, KnownIssueMatch, NextStep
 from sme_memory.incidents import IncidentStore
 from sme_tools.checks.finding import SEVERITIES, Finding, Severity, at_least
 from sme_tools.safety.control import one_line, visible
 
 _MARKS = {"healthy": "✓", "cause-found": "✗", "cause-unknown": "?", "incomplete": "!"}
-_ASCII = {"✓": "OK", "✗": "X", "·": "-", "└": "`-", "→": "->", "…": "...", "“": '"', "”": '"'}
 _STYLES = {
     "healthy": "bold green",
     "cause-found": "bold red",
     "cause-unknown": "bold yellow",
     "incomplete": "bold yellow",
 }
-LABEL_WIDTH = 12
 SHOWN_FINDINGS = 8
+SHOWN_EFFECTS = 3
+SHOWN_QUOTES = 3
+SHOWN_ISSUES = 3
+SHOWN_UNKNOWNS = 2
+SHOWN_SYMPTOM = 120
+"""Characters of the symptom."""
+
+T = TypeVar("T")
 
 
-@dataclass
-class Section:
-    """A label and its lines; each line may carry a note that is shown dimmed behind it."""
+@dataclass(frozen=True)
+class Screen:
+    """How a diagnosis is to be shown."""
 
-    label: str
-    lines: list[tuple[str, str]] = field(default_factory=list)
+    minimum: Severity
+    as_json: bool = False
+    verbose: bool = False
+    is_kept: bool = True
+    """Whether the incident can be read again later."""
+
+    def unkept(self) -> Screen:
+        """The same, for an incident that is gone afterwards."""
+        return replace(self, is_kept=False)
 
 
-def show(
-    incident: Incident,
-    store: IncidentStore,
-    *,
-    as_json: bool,
-    verbose: bool,
-    minimum: Severity,
-) -> None:
+def show(incident: Incident, store: IncidentStore, screen: Screen) -> None:
     """Print a concluded incident: as JSON, or as a screen."""
-    if as_json:
+    if screen.as_json:
         print_json(document(incident))
         return
-    assert incident.diagnosis is not None
-    sections = list(_sections(incident, incident.diagnosis, minimum, verbose=verbose))
-    head = f"{_MARKS[incident.diagnosis.verdict]} {incident.diagnosis.summary}"
-    facts = f"{incident.priority} · confidence {incident.diagnosis.confidence}"
-    _print(head, facts, _STYLES[incident.diagnosis.verdict], sections)
-    if verbose:
+    diagnosis = incident.diagnosis
+    assert diagnosis is not None
+    page = _Page(incident, diagnosis, screen)
+    head = f"{_MARKS[diagnosis.verdict]} {diagnosis.summary}"
+    print_sections(head, page.facts(), _STYLES[diagnosis.verdict], page.sections())
+    if screen.verbose:
         _print_evidence(incident, store)
 
 
@@ -74,117 +81,163 @@ def document_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _sections(
-    incident: Incident, diagnosis: Diagnosis, minimum: Severity, *, verbose: bool
-) -> Iterable[Section]:
-    for number, claim in enumerate(diagnosis.root_causes, 1):
-        label = "Root cause" if len(diagnosis.root_causes) == 1 else f"Cause {number}"
-        yield from _cause(incident, diagnosis, label, claim)
-    if diagnosis.known_issues:
-        yield Section(
-            "Known",
-            [(f"{known.id}: {known.title}", known.why) for known in diagnosis.known_issues[:3]],
-        )
-    if diagnosis.next_steps:
-        yield Section("Next", list(_steps(diagnosis)))
-    named = {claim.finding for claim in diagnosis.root_causes} | set(diagnosis.explained)
-    rest = [f for f in incident.findings if f.fingerprint not in named]
-    shown = [f for f in rest if verbose or at_least(f.severity, minimum)]
-    if rest:
-        yield Section("Also found", list(_findings(shown, len(rest) - len(shown), verbose)))
-    if diagnosis.unknowns:
-        yield Section("Not known", list(_unknowns(diagnosis.unknowns, verbose)))
-    if verbose:
-        yield Section(
-            "Hypotheses",
-            [(f"{h.id} {h.status}: {h.theory}", h.reason) for h in incident.hypotheses],
-        )
-    yield Section("Incident", [(incident.id, f"sme incidents show {incident.id}")])
+class _Page:
+    """The sections of one diagnosis: causes with evidence and steps, then what else there is."""
+
+    def __init__(self, incident: Incident, diagnosis: Diagnosis, screen: Screen) -> None:
+        self._incident = incident
+        self._diagnosis = diagnosis
+        self._screen = screen
+        self._findings = {finding.fingerprint: finding for finding in incident.findings}
+
+    def facts(self) -> str:
+        """The line under the headline."""
+        parts = [f"confidence {self._diagnosis.confidence}"]
+        if self._diagnosis.verdict != "healthy":
+            parts.insert(0, self._incident.priority)
+        if self._incident.symptom and self._diagnosis.verdict != "cause-unknown":
+            symptom = one_line(self._incident.symptom)
+            cut = symptom if len(symptom) <= SHOWN_SYMPTOM else f"{symptom[:SHOWN_SYMPTOM]}…"
+            parts.append(f"symptom: {cut}")
+        return " · ".join(parts)
+
+    def sections(self) -> Iterator[Section]:
+        """Everything, in the order of reading; sections without lines are left out later."""
+        for_causes, others = self._steps()
+        causes = self._diagnosis.root_causes
+        for number, (claim, steps) in enumerate(zip(causes, for_causes, strict=True), 1):
+            label = "Root cause" if len(causes) == 1 else f"Cause {number}"
+            yield Section(label, list(self._cause(claim)), begins_block=True)
+            yield Section("Evidence", list(self._evidence(claim)))
+            yield Section("Next", list(_numbered(steps, with_reasons=False)))
+        # A lone cause's steps are followed by the others in the same list.
+        label = "Next" if len(causes) != 1 else "Then"
+        yield Section(label, list(_numbered(others, with_reasons=True)), begins_block=bool(causes))
+        yield Section("Known", list(self._known_issues()), begins_block=len(causes) > 1)
+        yield Section("Also found", list(self._also_found()))
+        yield Section("Not reached", list(self._not_reached()))
+        yield Section("Not known", list(self._unknowns()))
+        if self._screen.verbose:
+            theories = [
+                Line(f"{h.id} {h.status}: {h.theory}", h.reason) for h in self._incident.hypotheses
+            ]
+            yield Section("Hypotheses", theories)
+        if self._screen.is_kept:
+            yield Section("Incident", [Line(f"sme incidents show {self._incident.id}")])
+        else:
+            yield Section("Incident", [Line("not kept: see the complaint on standard error")])
+
+    def _steps(self) -> tuple[list[list[NextStep]], list[NextStep]]:
+        """The next steps of each root cause, and the others."""
+        heads = {}
+        for number, claim in enumerate(self._diagnosis.root_causes):
+            if root := self._findings.get(claim.finding or ""):
+                heads[f"{root.host}: {root.title}"] = number
+        for_causes: list[list[NextStep]] = [[] for _ in self._diagnosis.root_causes]
+        others: list[NextStep] = []
+        current = others
+        for step in self._diagnosis.next_steps:
+            if step.why in heads:
+                current = for_causes[heads[step.why]]
+            elif not step.why.startswith("known issue "):
+                current = others
+            current.append(step)
+        return for_causes, others
+
+    def _cause(self, claim: Claim) -> Iterator[Line]:
+        root = self._findings.get(claim.finding or "")
+        yield Line(self._title(root), root.severity) if root else Line(claim.text)
+        effects = [
+            self._findings[effect]
+            for effect, cause in self._diagnosis.explained.items()
+            if cause == claim.finding and effect in self._findings
+        ]
+        shown, hidden = self._cut(effects, SHOWN_EFFECTS)
+        for effect in shown:
+            yield Line(f"└ accounts for: {self._title(effect)}")
+        if hidden:
+            yield Line(f"└ and for {hidden} more", "-v shows them")
+
+    def _evidence(self, claim: Claim) -> Iterator[Line]:
+        for quote in self._cut(claim.quotes, SHOWN_QUOTES)[0]:
+            yield Line(quote.line, quote.evidence, self._quoted)
+        if not claim.quotes:
+            for id in self._cut(claim.evidence, SHOWN_QUOTES)[0]:
+                yield Line(id)
+
+    def _known_issues(self) -> Iterator[Line]:
+        known = self._diagnosis.known_issues
+        holding = [match for match in known if match.signature_holds]
+        if self._screen.verbose or not (holding or self._diagnosis.verdict == "cause-found"):
+            holding = known  # nothing better: what only sounds alike
+        for match in self._cut(holding, SHOWN_ISSUES)[0]:
+            yield Line(f"{match.id}: {match.title}", _why_known(match))
+
+    def _also_found(self) -> Iterator[Line]:
+        causes = {claim.finding for claim in self._diagnosis.root_causes if claim.finding}
+        explained = {e for e, cause in self._diagnosis.explained.items() if cause in causes}
+        rest = [f for print_, f in self._findings.items() if print_ not in causes | explained]
+        rest.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+        minimum = self._screen.minimum
+        grave = rest if self._screen.verbose else [f for f in rest if at_least(f.severity, minimum)]
+        shown, hidden = self._cut(grave, SHOWN_FINDINGS)
+        for finding in shown:
+            yield Line(self._title(finding), f"{finding.severity} {finding.check}")
+        if hidden:
+            yield Line(f"and {hidden} more of {minimum} or above", "-v shows them")
+        if minor := len(rest) - len(grave):
+            yield Line(f"{minor} below {minimum}", "-v shows them")
+
+    def _not_reached(self) -> Iterator[Line]:
+        untold = {
+            host: reason
+            for host, reason in self._incident.unreachable.items()
+            if one_line(reason) not in one_line(self._diagnosis.summary)
+        }
+        shown, hidden = self._cut(list(untold), SHOWN_FINDINGS)
+        for host in shown:
+            yield Line(f"{host}: {untold[host]}")
+        if hidden:
+            yield Line(f"and {hidden} more", "-v shows them")
+
+    def _unknowns(self) -> Iterator[Line]:
+        shown, hidden = self._cut(self._diagnosis.unknowns, SHOWN_UNKNOWNS)
+        for text in shown:
+            yield Line(text, kind=self._quoted)
+        if hidden:
+            yield Line(f"and {hidden} more", "-v shows them")
+
+    @property
+    def _quoted(self) -> Literal["text", "quote"]:
+        return "text" if self._screen.verbose else "quote"
+
+    def _title(self, finding: Finding) -> str:
+        """What a finding says, with its host where there are several."""
+        several = len(self._incident.hosts) > 1
+        return f"{finding.host}: {finding.title}" if several else finding.title
+
+    def _cut(self, items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
+        """The items to show, and how many are left out."""
+        shown = items if self._screen.verbose else items[:most]
+        return shown, len(items) - len(shown)
 
 
-def _cause(incident: Incident, diagnosis: Diagnosis, label: str, claim: Claim) -> Iterable[Section]:
-    by_print = {finding.fingerprint: finding for finding in incident.findings}
-    root = by_print.get(claim.finding or "")
-    text = root.title if root else claim.text
-    section = Section(label, [(text, root.severity if root else "")])
-    for effect, cause in diagnosis.explained.items():
-        if cause == claim.finding and effect in by_print:
-            section.lines.append((f"└ accounts for: {by_print[effect].title}", ""))
-    yield section
-    quotes = [(quote.line, quote.evidence) for quote in claim.quotes[:4]]
-    yield Section("Evidence", quotes or [(id, "") for id in claim.evidence[:4]])
+def _why_known(match: KnownIssueMatch) -> str:
+    return match.why if match.signature_holds else f"sounds alike: {match.why}"
 
 
-def _steps(diagnosis: Diagnosis) -> Iterable[tuple[str, str]]:
-    for number, step in enumerate(diagnosis.next_steps, 1):
-        yield f"{number}. {step.text}", ""
-        for line in (step.command or "").strip().splitlines():
-            yield f"   $ {line}", ""
-
-
-def _findings(shown: list[Finding], hidden: int, verbose: bool) -> Iterable[tuple[str, str]]:
-    shown = sorted(shown, key=lambda f: SEVERITIES.index(f.severity))
-    cut = shown if verbose else shown[:SHOWN_FINDINGS]
-    for finding in cut:
-        yield f"{finding.title}", f"{finding.severity} {finding.check}"
-    hidden += len(shown) - len(cut)
-    if hidden:
-        yield f"{hidden} minor" if not cut else f"and {hidden} more", "-v shows them"
-
-
-def _unknowns(unknowns: list[str], verbose: bool) -> Iterable[tuple[str, str]]:
-    cut = unknowns if verbose else unknowns[:2]
-    for text in cut:
-        yield text, ""
-    if len(unknowns) > len(cut):
-        yield f"and {len(unknowns) - len(cut)} more", "-v shows them"
-
-
-def _print(head: str, facts: str, style: str, sections: list[Section]) -> None:
-    if not sys.stdout.isatty():
-        sys.stdout.write(_plain(f"{head}  [{facts}]\n"))
-        for section in sections:
-            for number, (text, note) in enumerate(section.lines):
-                label = f"{section.label}:" if number == 0 else ""
-                tail = f"  [{one_line(note)}]" if note else ""
-                sys.stdout.write(_plain(f"{label:<{LABEL_WIDTH}} {visible(text)}{tail}\n"))
-        return
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
-
-    screen = console()
-    screen.print(Text(_plain(one_line(head)), style=style))
-    screen.print(Padding(Text(_plain(facts), style="dim"), (0, 0, 1, 2)))
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True, width=LABEL_WIDTH)
-    grid.add_column(overflow="fold")
-    for section in sections:
-        for number, (text, note) in enumerate(section.lines):
-            line = Text(_plain(visible(text)))
-            if note:
-                line.append(f"  {_plain(one_line(note))}", style="dim")
-            grid.add_row(section.label if number == 0 else "", line)
-    screen.print(grid)
+def _numbered(steps: Sequence[NextStep], *, with_reasons: bool) -> Iterator[Line]:
+    for number, step in enumerate(steps, 1):
+        yield Line(f"{number}. {step.text}", step.why if with_reasons else "")
+        for command in (step.command or "").strip().splitlines():
+            yield Line(command, kind="command")
 
 
 def _print_evidence(incident: Incident, store: IncidentStore) -> None:
     for id in store.evidence_ids(incident.id):
         item = store.evidence(incident.id, id)
         how = item.outcome if item.exit_code is None else f"exit {item.exit_code}"
-        sys.stdout.write(_plain(f"\n── {item.id} ({how}, {item.duration_s:.2f} s)\n"))
+        sys.stdout.write(as_encodable(f"\n── {item.id} ({how}, {item.duration_s:.2f} s)\n"))
         for stream in (item.stdout, item.stderr):
             if stream.strip():
                 sys.stdout.write(visible(stream).rstrip("\n") + "\n")
-
-
-def _plain(text: str) -> str:
-    """The text as the output's encoding can show it."""
-    encoding = sys.stdout.encoding or "ascii"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        for fancy, ascii_ in _ASCII.items():
-            text = text.replace(fancy, ascii_)
-        return text.encode(encoding, "replace").decode(encoding)
-    return text

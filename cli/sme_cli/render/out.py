@@ -1,10 +1,15 @@
-"""Standard output: JSON, tables and passages, as wide as the terminal or, in a pipe, unbroken."""
+"""Standard output: JSON, tables and passages, as wide as the terminal or, in a pipe, unbroken.
+
+Standard error takes whatever is no answer: complaints and notes.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sme_tools.safety.control import one_line, visible
@@ -25,9 +30,39 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, soft_wrap=width is not None)
 
 
+def complain(message: str, remedy: str = "") -> None:
+    """On stderr: what failed and, if there is something, what to do about it."""
+    sys.stderr.write(f"sme: {visible(message)}\n")
+    for line in visible(remedy).splitlines():
+        sys.stderr.write(f"     {line.strip()}\n")
+
+
+def note(text: str) -> None:
+    """On stderr: something worth knowing that is no failure."""
+    sys.stderr.write(visible(text) + "\n")
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """In this block it is no failure if the reader of our output goes: `sme … | head`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence_stdout()
+
+
+def silence_stdout() -> None:
+    """Nothing more can be written; the interpreter must not complain when it flushes at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def print_json(document: object) -> None:
-    """One JSON document; non-ASCII stays readable."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+    """One JSON document; non-ASCII stays readable where the output can take it."""
+    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=plain, default=str) + "\n")
 
 
 def print_text(text: str) -> None:

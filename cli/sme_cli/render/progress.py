@@ -5,26 +5,46 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from sme_agent.events import CommandDone, Concluded, Event, HostFailed, StepStarted
-from sme_cli.render.out import console
+from sme_agent.events import CommandDone, Concluded, Event, HostFailed, NotKept, StepStarted
+from sme_cli.render.out import complain, console
 from sme_memory.incident import Incident
-from sme_tools.safety.control import one_line, visible
+from sme_tools.safety.control import one_line
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+SLOW_S = 3
+"""From when on it is said how long the wait has been."""
 
 
-def follow(events: Iterator[Event], cancelled: threading.Event) -> Incident:
-    """Show an investigation's events as they come; returns the incident it ends with.
+@dataclass(frozen=True)
+class Outcome:
+    """How an investigation ended."""
+
+    incident: Incident
+    kept: bool
+    """Whether all of it is on our own disk."""
+
+
+def follow(events: Iterator[Event], cancelled: threading.Event, *, screen_follows: bool) -> Outcome:
+    """Show an investigation's events as they come; returns how it ended.
+
+    Where a screen follows on the same terminal, it is what tells of hosts that failed.
 
     The first Ctrl-C sets `cancelled`, and the investigation saves what it has; a second one ends
     the program at once.
     """
     with _first_interrupt_sets(cancelled):
         if sys.stderr.isatty():
-            return _on_terminal(events)
-        return _in_pipe(events)
+            return _on_terminal(events, mute=screen_follows)
+        return _read(events, lambda event: None)
 
 
 @contextmanager
@@ -41,33 +61,47 @@ def _first_interrupt_sets(cancelled: threading.Event) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _on_terminal(events: Iterator[Event]) -> Incident:
-    from rich.markup import escape
-
-    screen = console(stderr=True)
-    with screen.status("starting") as status:
-        for event in events:
-            match event:
-                case StepStarted(step, text):
-                    status.update(f"[bold]{step}[/] {escape(one_line(text))[:160]}")
-                case CommandDone(host, command, _, _, done, total):
-                    status.update(f"[bold]{escape(host)}[/] {done}/{total} {command}")
-                case HostFailed():
-                    screen.print(_failure(event), style="red", markup=False)
-                case Concluded(incident):
-                    return incident
-    raise AssertionError("an investigation ends with Concluded")
+def _on_terminal(events: Iterator[Event], *, mute: bool) -> Outcome:
+    waiting = Waiting()
+    with console(stderr=True).status(waiting):
+        return _read(events, waiting.note, mute=mute)
 
 
-def _in_pipe(events: Iterator[Event]) -> Incident:
+def _read(events: Iterator[Event], note: Callable[[Event], None], *, mute: bool = False) -> Outcome:
+    kept = True
     for event in events:
-        if isinstance(event, HostFailed):
-            sys.stderr.write(_failure(event) + "\n")
+        note(event)
+        if isinstance(event, HostFailed) and not mute:
+            complain(f"{event.host}: {event.reason}", event.remedy)
+        elif isinstance(event, NotKept):
+            kept = False
+            complain(event.reason, event.remedy)
         elif isinstance(event, Concluded):
-            return event.incident
+            return Outcome(event.incident, kept)
     raise AssertionError("an investigation ends with Concluded")
 
 
-def _failure(event: HostFailed) -> str:
-    text = f"sme: {event.host}: {event.reason}"
-    return visible(f"{text}\n     {event.remedy}" if event.remedy else text)
+@dataclass
+class Waiting:
+    """One line that says what is being waited for, and for how long; rich asks for it anew."""
+
+    text: str = "starting"
+    since: float = field(default_factory=time.monotonic)
+
+    def note(self, event: Event) -> None:
+        """Take over what an event says."""
+        match event:
+            case StepStarted(step, text):
+                self.text = f"{step}: {one_line(text)}"
+            case CommandDone(host, _, _, _, done, total):
+                self.text = f"{one_line(host)}: {done} of {total} commands answered"
+            case _:
+                return
+        self.since = time.monotonic()
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        waited = time.monotonic() - self.since
+        lasting = f"{waited:.0f} s · " if waited >= SLOW_S else ""
+        return Text(lasting + self.text, no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,82 @@
+"""One diagnosis from the words on the command line to the exit code."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from sme_cli import exit_codes, session
+from sme_cli.render import progress
+from sme_cli.render.diagnosis import Screen, show
+from sme_cli.render.out import complain, note, reader_may_leave
+from sme_tools.checks.finding import at_least
+from sme_tools.errors import Interrupted, StateError
+
+if TYPE_CHECKING:
+    from sme_agent.events import Event
+    from sme_agent.investigation import Colleague
+    from sme_memory.incident import Incident
+
+Begin = Callable[["Colleague", threading.Event], Iterator["Event"]]
+
+__all__ = ["Screen", "diagnose_hosts", "resume_incident"]
+
+
+def diagnose_hosts(
+    words: Sequence[str], symptom: str | None, timeout_s: float | None, screen: Screen
+) -> int:
+    """Diagnose what the words name, and show it; returns the exit code.
+
+    Where our own disk fails (it may be the very trouble that is looked for), the diagnosis is made
+    in a folder that does not stay, and the exit code says that it was not kept.
+    """
+    targets, spoken = session.hosts_and_symptom(words, symptom)
+    hosts = session.select(targets)
+    session.complain_of_unheard_settings(hosts)
+
+    def begin(colleague: Colleague, cancelled: threading.Event) -> Iterator[Event]:
+        return colleague.investigate(hosts, spoken, targets=targets, cancelled=cancelled)
+
+    try:
+        return _follow(session.colleague(timeout_s), begin, screen)
+    except StateError as error:
+        complain(str(error), error.remedy)
+    with session.scratch_folder() as folder:
+        note("sme: looking without a memory: this diagnosis is not kept")
+        try:
+            _follow(session.colleague(timeout_s, folder), begin, screen.unkept())
+        except Interrupted as error:
+            raise Interrupted("stopped; nothing is kept") from error
+    return exit_codes.FAILURE
+
+
+def resume_incident(id: str, timeout_s: float | None, screen: Screen) -> int:
+    """Go on with an interrupted incident, and show it; returns the exit code."""
+    colleague = session.colleague(timeout_s)
+    incident = colleague.incidents.load(id)
+    hosts = session.select(incident.targets)
+
+    def begin(colleague: Colleague, cancelled: threading.Event) -> Iterator[Event]:
+        return colleague.resume(incident, hosts, cancelled=cancelled)
+
+    return _follow(colleague, begin, screen)
+
+
+def _follow(colleague: Colleague, begin: Begin, screen: Screen) -> int:
+    cancelled = threading.Event()
+    tells_all = sys.stdout.isatty() and not screen.as_json
+    outcome = progress.follow(begin(colleague, cancelled), cancelled, screen_follows=tells_all)
+    with reader_may_leave():
+        show(outcome.incident, colleague.incidents, screen)
+    if not outcome.kept:
+        return exit_codes.FAILURE
+    return _exit_code(outcome.incident, screen)
+
+
+def _exit_code(incident: Incident, screen: Screen) -> int:
+    if incident.unreachable:
+        return exit_codes.UNREACHABLE
+    graver = any(at_least(finding.severity, screen.minimum) for finding in incident.findings)
+    return exit_codes.FINDINGS if graver else exit_codes.CLEAN
