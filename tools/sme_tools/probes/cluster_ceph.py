@@ -151,7 +151,9 @@ def _health_json(document: dict[str, Any]) -> dict[str, Any]:
     old = [entry.get("summary", "") for entry in health.get("summary", [])]
     facts: dict[str, Any] = {
         "warnings": tuple(
-            check["summary"]["message"] for check in checks.values() if not check.get("muted")
+            check["summary"]["message"] if "summary" in check else check["message"]
+            for check in checks.values()
+            if not check.get("muted")
         )
         or tuple(old),
         "muted": tuple(code for code, check in checks.items() if check.get("muted")),

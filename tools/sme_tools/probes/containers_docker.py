@@ -9,6 +9,7 @@ from typing import Any
 
 from sme_tools.errors import ProbeError
 from sme_tools.facts import Fact
+from sme_tools.probes.containers_compose import containers_of_compose, is_compose
 from sme_tools.probes.containers_reading import (
     DOCKER,
     Container,
@@ -74,6 +75,8 @@ printf '{{"now":%s,"count":%s,"gpu_nodes":"%s"}}\\n' "$(date +%s)" \\
         "docker ps -a --format json",
         "sudo docker ps -a",
         "sudo docker ps",
+        "docker compose ps",
+        "docker-compose ps",
     ),
 )
 def docker(output: str) -> list[Container]:
@@ -89,6 +92,8 @@ def docker(output: str) -> list[Container]:
         if "now" in rows[0]:
             return _from_inspect(rows[0], rows[1:])
         return [_from_ps_json(row) for row in rows]
+    if is_compose(lines):
+        return containers_of_compose(lines, PROBE)
     heads = [n for n, line in enumerate(lines) if re.search(r"\b(CONTAINER ID|STATUS)\b", line)]
     if not heads:
         raise ProbeError(PROBE, "no heading such as CONTAINER ID … STATUS", line=lines[0])

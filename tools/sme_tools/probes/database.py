@@ -132,7 +132,8 @@ class RedisServer(Fact):
     memory_used_percent: float | None = None
     evicts: bool
     """Whether keys are evicted at the limit; otherwise writes fail there."""
-    connected_clients: int
+    connected_clients: int | None = None
+    """None if only other parts of INFO were asked for."""
     rejected_connections: int
     last_save_ok: bool
     last_append_ok: bool
@@ -171,7 +172,7 @@ def redis(output: str) -> RedisServer:
         max_memory_bytes=limit or None,
         memory_used_percent=round(100 * used / limit, 1) if limit else None,
         evicts=values.get("maxmemory_policy", "noeviction") != "noeviction",
-        connected_clients=int(values["connected_clients"]),
+        connected_clients=int(n) if (n := values.get("connected_clients")) else None,
         rejected_connections=int(values.get("rejected_connections", 0)),
         last_save_ok=values.get("rdb_last_bgsave_status", "ok") == "ok",
         last_append_ok=values.get("aof_last_write_status", "ok") == "ok",

@@ -68,6 +68,7 @@ class Interface(Fact):
     command="ip -j addr 2>/dev/null || ip addr 2>/dev/null || ifconfig -a",
     reads=(
         "ip addr",
+        "ip link",
         "ip a",
         "ip address",
         "ip addr show",

@@ -223,10 +223,13 @@ done
   echo "$name|$now||$crit"
 done
 [ "$found" ] || exit 127""",
+    reads=("sensors",),
 )
 def temperature(output: str) -> list[TemperatureSensor]:
     """Temperatures of processor, board and disks. Source: kernel docs hwmon/sysfs-interface."""
     found = []
+    if re.search(r"^Adapter: ", output, re.MULTILINE):
+        output = _sensors(output)
     for line in output.splitlines():
         name, now, high, critical = line.split("|")
         celsius = int(now) / 1000
@@ -240,6 +243,24 @@ def temperature(output: str) -> list[TemperatureSensor]:
                 )
             )
     return found
+
+
+def _sensors(output: str) -> str:
+    """The text of sensors(1) in the probe's own form."""
+    rows = []
+    chip = ""
+    for line in output.splitlines():
+        if re.fullmatch(r"[\w.-]+-[\w-]+", line.strip()) and not line.startswith(" "):
+            chip = line.rsplit("-", 2)[0]
+        elif now := re.match(r"([^:]+):\s+([+-]\d+(?:\.\d+)?)\W{0,3}C\b", line):
+            high = re.search(r"\bhigh\s*=\s*([+-]\d+(?:\.\d+)?)", line)
+            limit = re.search(r"\bcrit\s*=\s*([+-]\d+(?:\.\d+)?)", line)
+            thousandths = [
+                str(round(float(text) * 1000)) if text else ""
+                for text in (now[2], high and high[1], limit and limit[1])
+            ]
+            rows.append("|".join((f"{chip} {now[1]}", *thousandths)))
+    return "\n".join(rows)
 
 
 def _threshold(text: str) -> float | None:
