@@ -178,11 +178,11 @@ def test_the_two_causes_of_cuda_error_304_are_told_apart():
     full_disk, missing_node = example(storage, "fires"), example(calls, "fires")
     refutes = next(look.refutes for look in calls.diagnosis if look.refutes)
 
-    assert isinstance(judge(storage.signature.when, full_disk), Holds)
+    assert isinstance(judge(storage.signature.when, full_disk, storage.signature.each), Holds)
     assert isinstance(judge(refutes, full_disk), Holds)
 
     assert isinstance(judge(calls.signature.when, missing_node), Holds)
-    assert not isinstance(judge(storage.signature.when, missing_node), Holds)
+    assert not isinstance(judge(storage.signature.when, missing_node, storage.signature.each), Holds)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Causes between findings: which of them accounts for which.
 
 Checks say what they explain; of the findings that hold, a root cause is one that accounts for
-others and that nothing accounts for itself. Links stay within a host.
+others and that nothing accounts for itself. Links stay within a host. Where the effect has left
+words of its own, a link can ask that they agree: a full disk does not account for a unit that says
+that its configuration is wrong.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 from sme_tools.checks.check import Check, Explains
 from sme_tools.checks.conditions import FactContext, Holds
 from sme_tools.checks.finding import SEVERITIES, Finding
+from sme_tools.checks.last_words import agree, last_words
 
 
 @dataclass
@@ -110,14 +113,17 @@ def _accounts_for(
 ) -> bool:
     if effect.check != link.check or effect.host != cause.host or effect is cause:
         return False
-    if link.condition is None:
-        return True
     context = contexts.get(cause.host)
-    if context is None:
-        return False
-    verdict = link.condition.evaluate(context, {"cause": cause.facts, "effect": effect.facts})
-    return isinstance(verdict, Holds)
+    if link.condition is not None:
+        if context is None:
+            return False
+        verdict = link.condition.evaluate(context, {"cause": cause.facts, "effect": effect.facts})
+        if not isinstance(verdict, Holds):
+            return False
+    return agree(link, cause, last_words(effect, context.facts if context else None))
 
 
-def _gravity(finding: Finding) -> tuple[int, str, str]:
-    return SEVERITIES.index(finding.severity), finding.check, finding.subject
+def _gravity(finding: Finding) -> tuple[int, bool, str, str]:
+    """Of two that are equally grave, what is wrong comes before the log line that tells of it."""
+    told = finding.check.startswith("logs.")
+    return SEVERITIES.index(finding.severity), told, finding.check, finding.subject

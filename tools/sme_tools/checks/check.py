@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from importlib.resources import files
@@ -24,13 +25,28 @@ class Explains(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     check: str
+    """One check's id; in a file also a list of them, which stands for a link to each."""
     when: str | None = None
     """A condition over `cause` and `effect`, the two findings' facts; None: always."""
+    says: str | None = None
+    """A regular expression that a line of the effect's own last words must match: of a unit's log,
+    a container's, or the line that was logged. `{subject}` is the cause's subject."""
+    may_say: str | None = None
+    """The same, but an effect that has left no words that tell of trouble will do as well."""
 
     @cached_property
     def condition(self) -> Condition | None:
         """The compiled condition."""
         return Condition.compile(self.when) if self.when else None
+
+    @field_validator("says", "may_say")
+    @classmethod
+    def _expression(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return value
 
 
 class Check(BaseModel):
@@ -67,7 +83,7 @@ class Check(BaseModel):
     def _name_alone(cls, value: object) -> object:
         if not isinstance(value, list | tuple):
             return value
-        return tuple({"check": item} if isinstance(item, str) else item for item in value)
+        return tuple(link for item in value for link in _one_for_each(item))
 
     @field_validator("title", "subject", "remedy")
     @classmethod
@@ -80,6 +96,15 @@ class Check(BaseModel):
     def condition(self) -> Condition:
         """The compiled condition. Raises ValueError if it is not CEL."""
         return Condition.compile(self.when, self.each)
+
+
+def _one_for_each(item: object) -> list[object]:
+    """A link written as the id alone, or with a list of ids, as links to one check each."""
+    if isinstance(item, str):
+        return [{"check": item}]
+    if isinstance(item, dict) and isinstance(item.get("check"), list):
+        return [{**item, "check": id} for id in item["check"]]
+    return [item]
 
 
 def shipped_checks() -> list[Check]:

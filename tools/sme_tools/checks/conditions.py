@@ -15,6 +15,7 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from sme_tools.checks.ties import ties
 from sme_tools.facts import DOMAINS, Facts
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class FactContext:
             {domain: facts.values.get(domain, {}) for domain in DOMAINS}
             | {"now": facts.observed_at}
         )
+        for name, function in ties(facts).items():
+            self._context.add_function(name, function)
 
     def bind(self, variables: Mapping[str, Any]) -> cel.Context:
         """The context with these variables set; valid until the next call."""
