@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sme_agent.case import Case, Recognised
-from sme_agent.relevance import names, relevance
+from sme_agent.relevance import fit, names
 from sme_knowledge.known_issue import KnownIssue
 from sme_memory.incident import Hypothesis, HypothesisStatus
 from sme_tools.checks.causes import CauseGraph
@@ -77,7 +77,7 @@ def _root(case: Case, graph: CauseGraph, finding: Finding) -> Judgement:
         reason = f"the signature of {', '.join(issues)} holds on it"
     else:
         reason = "nothing else that was found accounts for it"
-    decided = bool(effects or issues) or relevance(case, finding) > 0
+    decided = fit(case, graph, finding) > 0
     return Judgement(
         cause=finding.fingerprint,
         theory=f"{finding.host}: {finding.title}",

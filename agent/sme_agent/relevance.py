@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from sme_agent.case import Case, Recognised
-from sme_agent.symptom import areas_of, words_of
+from sme_agent.symptom import areas_of, is_understood, words_of
+from sme_tools.checks.causes import CauseGraph
 from sme_tools.checks.conditions import Holds
 from sme_tools.checks.finding import Finding, at_least
 from sme_tools.checks.references import probes_named
 
 
 def relevance(case: Case, finding: Finding) -> int:
-    """0: nothing in common with the symptom; higher: more. Without a symptom everything counts."""
+    """0: nothing in common with the symptom; higher: more.
+
+    Without a symptom, or with one in a script that can't be read, everything counts.
+    """
     symptom = case.incident.symptom
-    if not symptom:
+    if not symptom or not is_understood(symptom):
         return 1
     areas = areas_of(symptom).values()
     domain = finding.check.split(".")[0]
@@ -21,23 +25,44 @@ def relevance(case: Case, finding: Finding) -> int:
     near = {match.issue.id for match in case.near}
     if any(names(case, r, finding) for r in case.recognised if r.issue.id in near):
         score += 3
-    # “docker … no space” speaks of containers and of storage: what is behind it must fit both.
-    if at_least(finding.severity, "high") and all(a.may_come_from(finding.check) for a in areas):
-        score += 1
+    # “docker … no space” speaks of containers and of storage: what fits both fits better.
+    behind = [area.may_come_from(finding.check) for area in areas]
+    if at_least(finding.severity, "medium") and any(behind):
+        score += 2 if all(behind) and at_least(finding.severity, "high") else 1
     return score
 
 
+def fit(case: Case, graph: CauseGraph, root: Finding) -> int:
+    """How much a root and what follows from it have to do with the symptom."""
+    effects = (graph.findings[one] for one in graph.accounted_for(root.fingerprint))
+    return max(relevance(case, finding) for finding in (root, *effects))
+
+
 def names(case: Case, recognised: Recognised, finding: Finding) -> bool:
-    """Whether the signature holds on the very facts that the finding is about."""
-    signature = recognised.issue.signature
-    verdict = recognised.verdict
-    if signature is None or not isinstance(verdict, Holds) or recognised.host != finding.host:
+    """Whether a known issue that is recognised is about this very finding.
+
+    It is, if the signature holds on the facts that the finding is about; or if the issue says that
+    it causes such findings, and both are about the same thing.
+    """
+    issue, verdict = recognised.issue, recognised.verdict
+    if issue.signature is None or not isinstance(verdict, Holds) or recognised.host != finding.host:
         return False
-    check = next((check for check in case.checks if check.id == finding.check), None)
-    if check is None:
-        return False
-    shared = set(probes_named(signature.when, signature.each)) & set(
-        probes_named(check.when, check.each)
-    )
     items = [item for item in verdict.items if item]
-    return bool(shared) and (not items or not finding.facts or finding.facts in items)
+    if finding.facts and finding.facts in items:
+        return True
+    if finding.check not in issue.explains:
+        return False
+    if items and finding.facts:
+        return any(_is_about(item, finding) for item in items)
+    check = next((check for check in case.checks if check.id == finding.check), None)
+    return check is not None and bool(
+        set(probes_named(issue.signature.when, issue.signature.each))
+        & set(probes_named(check.when, check.each))
+    )
+
+
+def _is_about(item: dict[str, object], finding: Finding) -> bool:
+    """Whether an item of facts and a finding are about the same unit, container, mount, …"""
+    told = {item.get(key) for key in ("name", "origin", "mount", "device", "subject", "address")}
+    meant = {finding.subject, finding.facts.get("name"), finding.facts.get("origin")} - {None}
+    return bool(told & meant)

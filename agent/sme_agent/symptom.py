@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from sme_tools.errors import SettingsInvalid
 from sme_tools.yaml_source import read_yaml
 
-_WORD = re.compile(r"[a-z0-9][a-z0-9_.+-]*[a-z0-9]|[a-z0-9]")
+_WORD = re.compile(r"[^\W_](?:[\w.+-]*[^\W_])?")
+_LATIN = re.compile(r"[a-z]{2}")
 
 
 class Area(BaseModel):
@@ -51,16 +52,41 @@ def areas_of(symptom: str | None) -> dict[str, Area]:
     }
 
 
+def is_understood(symptom: str) -> bool:
+    """Whether there is anything in it that its words could be compared with.
+
+    Checks, facts and known issues speak English in Latin letters. Of a symptom in another script
+    nothing can be said, so it rules nothing out either.
+    """
+    return _LATIN.search(symptom.lower()) is not None or bool(areas_of(symptom))
+
+
+def is_vague(symptom: str | None) -> bool:
+    """Whether it says no more than that something is wrong."""
+    return symptom is not None and (
+        not is_understood(symptom) or set(areas_of(symptom)) == {"anything"}
+    )
+
+
 def words_of(text: str) -> set[str]:
-    """The telling words of a text, in lower case."""
-    return {word for word in _WORD.findall(text.lower()) if len(word) > 2} - _COMMON
+    """The telling words of a text, in lower case, and their parts: `backups` and `backup.service`
+    have `backup` in common."""
+    whole = set(_WORD.findall(text.lower()))
+    parts = {part for word in whole for part in re.split(r"[._+-]", word)}
+    plain = {_singular(word) for word in whole | parts}
+    return {word for word in plain if len(word) > 2 and not word.isdigit()} - _COMMON
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
 def _says(spoken: str, phrase: str) -> bool:
-    return re.search(rf"(?<![a-z0-9]){re.escape(phrase)}(?:s|es)?(?![a-z0-9])", spoken) is not None
+    return re.search(rf"(?<![^\W_]){re.escape(phrase)}(?:s|es)?(?![^\W_])", spoken) is not None
 
 
 _COMMON = frozenset(
     """the and for are was not but can has have with from this that when why what how its does into
-    after before since still very some all any out our your their there then than""".split()  # noqa: SIM905
+    after before since still very some all any out our your their there then than service host
+    will one two more most now new""".split()  # noqa: SIM905
 )
