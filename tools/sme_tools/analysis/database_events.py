@@ -58,7 +58,13 @@ _ENGINES = (
     ("mongodb", re.compile(r"mongo")),
 )
 _CONTENTS = (
-    ("rabbitmq", re.compile(r"REPORT====|<0\.\d+\.\d+>|rabbit|starting \w.* {3,}\.\.\.|AMQP")),
+    (
+        "rabbitmq",
+        re.compile(
+            r"REPORT====|application_controller|erl_crash|<0\.\d+\.\d+>|rabbit"
+            r"|starting \w.* {3,}\.\.\.|AMQP"
+        ),
+    ),
     ("mysql", re.compile(r"\[(?:Warning|Note|ERROR|System)\]|InnoDB|mysqld|mariadb")),
     ("postgresql", re.compile(r"\b(?:LOG|FATAL|ERROR|PANIC|HINT|DETAIL|STATEMENT):  ")),
     ("redis", re.compile(r"^\d+:[A-Z] \d+ \w{3} \d{4} ", re.MULTILINE)),

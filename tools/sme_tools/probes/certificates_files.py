@@ -126,12 +126,12 @@ def _from_enddates(output: str) -> Files:
     lines = output.splitlines()
     found, unreadable = [], []
     dates = ""
-    for line, following in zip(lines, [*lines, ""][1:], strict=True):
+    for number, (line, following) in enumerate(zip(lines, [*lines, ""][1:], strict=True)):
         if line.startswith("notBefore="):
             dates = line
         elif line.startswith("notAfter="):
             named = re.match(r"File ?[Nn]ame ?= *(.+)", following)
-            path = named[1].strip() if named else "certificate"
+            path = named[1].strip() if named else _subject_near(lines, number)
             try:
                 fields = certificate_fields(f"{dates}\n{line}", PROBE)
             except ProbeError:
@@ -142,6 +142,16 @@ def _from_enddates(output: str) -> Files:
         elif _COMPLAINT.match(line):
             unreadable.append(line.strip())
     return Files(certificates=found, unreadable=unreadable)
+
+
+def _subject_near(lines: list[str], number: int) -> str:
+    """The common name among the lines of the same certificate, for want of a file name."""
+    first = next((n for n in range(number, -1, -1) if not lines[n].strip()), -1) + 1
+    last = next((n for n in range(number, len(lines)) if not lines[n].strip()), len(lines))
+    for line in lines[first:last]:
+        if subject := re.match(r"subject ?= ?.*?\bCN ?= ?([^/,]+)", line):
+            return subject[1].strip()
+    return "(file not named)"
 
 
 _CERTBOT_VERDICTS: dict[str, Verdict] = {

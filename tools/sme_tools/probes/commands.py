@@ -201,7 +201,8 @@ _LOG_NAME = re.compile(
     r"(?:^|[\s/._-])(?:logs?|log\.\d+|err|error_log|access_log|startup_err|dmesg|messages|syslog"
     r"|secure|maillog|journal)(?:[-.][\w-]*)*$|/log/|\.(?:log|err|out|std\w*)(?:[.-]\d+)?(?:\.gz)?$"
 )
-_KERNEL_LOG = re.compile(r"dmesg|kern|messages|syslog", re.I)
+_KERNEL_LOG = re.compile(r"dmesg|\bkern", re.I)
+_SHARED_LOG = re.compile(r"messages|syslog", re.I)
 _DATABASE_LOG = re.compile(r"mysql|maria|postgres|pgsql|mongo|rabbit|redis|valkey", re.I)
 
 
@@ -218,4 +219,6 @@ def log_forms(command: str) -> frozenset[str]:
         return frozenset()
     if _DATABASE_LOG.search(named):
         return frozenset(["database log"])
-    return frozenset(["application log", *(["kernel log"] if _KERNEL_LOG.search(named) else [])])
+    if _KERNEL_LOG.search(named):
+        return frozenset(["kernel log"])
+    return frozenset(["application log", *(["kernel log"] if _SHARED_LOG.search(named) else [])])

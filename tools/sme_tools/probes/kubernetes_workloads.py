@@ -233,8 +233,10 @@ class VolumeClaim(Fact):
     age_seconds: float | None = None
     waits_for_pod: bool = False
     """Whether it waits, as it should, for the first pod that uses it."""
-    problem: str
-    """`Pending`, or the latest warning among its events."""
+    warning: str | None = None
+    """The latest among its events."""
+    state: str
+    """The status, with the warning if there is one."""
 
 
 @probe(
@@ -257,7 +259,7 @@ def claims(output: str) -> list[VolumeClaim]:
             status=row["status"],
             storage_class=row.get("storageclass") or None,
             age_seconds=age_seconds(row.get("age", "")),
-            problem=row["status"],
+            state=row["status"],
         )
         for row in table(CLAIMS, output, _HEADINGS)
     ]
@@ -274,5 +276,6 @@ def _described_claim(block: Block) -> VolumeClaim:
         status=block.text("Status").split(" ")[0],
         storage_class=block.text("StorageClass") or None,
         waits_for_pod="WaitForFirstConsumer" in events and not warnings,
-        problem=warnings[-1].message if warnings else block.text("Status"),
+        warning=warnings[-1].message if warnings else None,
+        state=": ".join([block.text("Status"), *(event.message for event in warnings[-1:])]),
     )

@@ -50,8 +50,9 @@ def pings(output: str) -> list[Ping]:
 
 _START = re.compile(r"PING6?(?:\([\d=+ ]+ bytes\))? *(?P<target>[^\s(]*)|Pinging (?P<windows>\S+) ")
 _NAMELESS = re.compile(
-    r"ping6?: (?:(?:unknown host|cannot resolve|bad address) '?(?P<before>[^\s':]+)"
-    r"|(?P<after>\S+): ).*|ping6?: (?:connect|sendto|sendmsg): .*|connect: .*",
+    r"(?:ping6?: )?(?:connect|sendto|sendmsg): .*"
+    r"|ping6?: (?:(?:unknown host|cannot resolve|bad address) '?(?P<before>[^\s':]+)"
+    r"|(?P<after>\S+): ).*",
     re.IGNORECASE,
 )
 _SUMMARY = re.compile(
@@ -82,7 +83,9 @@ def _ping(lines: list[str]) -> Iterator[Ping]:
     start = next(filter(None, map(_START.match, lines)), None)
     nameless = next(filter(None, map(_NAMELESS.match, lines)), None)
     if nameless and not _SUMMARY.search(text):
-        target = nameless["before"] or nameless["after"] or (start and start["target"]) or "?"
+        target = (
+            nameless["before"] or nameless["after"] or (start and start["target"]) or "the host"
+        )
         yield _told(target.strip("'"), 0, 0, None, nameless[0])
         return
     if start is None:
@@ -108,7 +111,7 @@ def _ping(lines: list[str]) -> Iterator[Ping]:
 def _address(line: str) -> str:
     """Of `PING6(56=40+8+8 bytes) fe80::1 --> fe80::2`, and of a name that was left out."""
     found = re.search(r"--> (\S+)|\(([0-9a-fA-F:.]+)\)", line)
-    return (found[1] or found[2]) if found else "?"
+    return (found[1] or found[2]) if found else "the host"
 
 
 def _told(target: str, sent: int, received: int, average: float | None, said: str | None) -> Ping:
@@ -119,5 +122,5 @@ def _told(target: str, sent: int, received: int, average: float | None, said: st
         received=received,
         loss_percent=loss,
         average_ms=average,
-        problem=said if loss else None,
+        problem=(said or ("no answer" if not received else None)) if loss else None,
     )
