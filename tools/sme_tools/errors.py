@@ -106,7 +106,10 @@ class HostUnreachable(HostError):
 class AuthenticationFailed(HostError):
     """The host was reached, but accepted none of the credentials offered."""
 
-    remedy = "Load the key into your agent (ssh-add) or name it: sme hosts add {host} … --key FILE"
+    remedy = (
+        "Load a key that the host accepts into your agent: ssh-add KEYFILE. Or name it: "
+        "IdentityFile in ~/.ssh/config, identity_file in hosts.yaml"
+    )
 
 
 class HostKeyUnknown(HostError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -109,10 +109,10 @@ class _Page:
             label = "Root cause" if len(causes) == 1 else f"Cause {number}"
             yield Section(label, list(self._cause(claim)), begins_block=True)
             yield Section("Evidence", list(self._evidence(claim)))
-            yield Section("Next", list(_numbered(steps, with_reasons=False)))
+            yield Section("Next", list(_numbered((step, "") for step in steps)))
         # A lone cause's steps are followed by the others in the same list.
         label = "Next" if len(causes) != 1 else "Then"
-        yield Section(label, list(_numbered(others, with_reasons=True)), begins_block=bool(causes))
+        yield Section(label, list(self._reasoned(others)), begins_block=bool(causes))
         yield Section("Known", list(self._known_issues()), begins_block=len(causes) > 1)
         yield Section("Also found", list(self._also_found()))
         yield Section("Not reached", list(self._not_reached()))
@@ -123,26 +123,34 @@ class _Page:
             ]
             yield Section("Hypotheses", theories)
         if self._screen.is_kept:
-            yield Section("Incident", [Line(f"sme incidents show {self._incident.id}")])
+            again = Line(f"sme incidents show {self._incident.id}", kind="command")
+            yield Section("Incident", [again])
         else:
             yield Section("Incident", [Line("not kept: see the complaint on standard error")])
 
     def _steps(self) -> tuple[list[list[NextStep]], list[NextStep]]:
         """The next steps of each root cause, and the others."""
-        heads = {}
-        for number, claim in enumerate(self._diagnosis.root_causes):
+        causes = self._diagnosis.root_causes
+        heads: dict[str, int] = {}
+        for number, claim in enumerate(causes):
             if root := self._findings.get(claim.finding or ""):
                 heads[f"{root.host}: {root.title}"] = number
-        for_causes: list[list[NextStep]] = [[] for _ in self._diagnosis.root_causes]
+            heads.setdefault(f"known issue {claim.known_issue}", number)
+        for_causes: list[list[NextStep]] = [[] for _ in causes]
         others: list[NextStep] = []
-        current = others
+        at: int | None = None
         for step in self._diagnosis.next_steps:
-            if step.why in heads:
-                current = for_causes[heads[step.why]]
-            elif not step.why.startswith("known issue "):
-                current = others
-            current.append(step)
+            goes_on = at is not None and step.why == f"known issue {causes[at].known_issue}"
+            at = at if goes_on else heads.get(step.why)
+            (others if at is None else for_causes[at]).append(step)
         return for_causes, others
+
+    def _reasoned(self, steps: list[NextStep]) -> Iterator[Line]:
+        """Steps with why; for a host that was not reached that has been said, so its name only."""
+        reasons = {f"{host}: {why}": host for host, why in self._incident.unreachable.items()}
+        several = len(self._incident.hosts) > 1
+        for line in _numbered((step, reasons.get(step.why, step.why)) for step in steps):
+            yield line if several or line.note not in reasons.values() else Line(line.text)
 
     def _cause(self, claim: Claim) -> Iterator[Line]:
         root = self._findings.get(claim.finding or "")
@@ -226,11 +234,12 @@ def _why_known(match: KnownIssueMatch) -> str:
     return match.why if match.signature_holds else f"sounds alike: {match.why}"
 
 
-def _numbered(steps: Sequence[NextStep], *, with_reasons: bool) -> Iterator[Line]:
-    for number, step in enumerate(steps, 1):
-        yield Line(f"{number}. {step.text}", step.why if with_reasons else "")
+def _numbered(steps: Iterable[tuple[NextStep, str]]) -> Iterator[Line]:
+    """Steps, each with a note."""
+    for number, (step, note) in enumerate(steps, 1):
+        yield Line(f"{number}. {step.text}", note)
         for command in (step.command or "").strip().splitlines():
-            yield Line(command, kind="command")
+            yield Line(f"   {command}", kind="command")
 
 
 def _print_evidence(incident: Incident, store: IncidentStore) -> None:

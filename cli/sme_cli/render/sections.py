@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ NARROW = 60
 QUOTE_LINES = 2
 """So many lines of the screen a quotation may take."""
 
+_HANGING = re.compile(r"(?:\d+\. |└ )?")
+"""What the continuation of a line stands to the right of."""
 _ASCII = {
     "✓": "OK", "✗": "X", "·": "-", "└": "`-", "→": "->", "…": "...", "“": '"', "”": '"',
     "──": "--", "’": "'", "–": "-", "—": "-", "≥": ">=", "×": "x",
@@ -59,8 +62,7 @@ def print_sections(head: str, facts: str, style: str, sections: Iterable[Section
         for number, line in enumerate(section.lines):
             label = f"{section.label}:" if number == 0 else ""
             tail = f"  [{one_line(line.note)}]" if line.note else ""
-            mark = "   $ " if line.kind == "command" else ""
-            text = f"{label:<{LABEL_WIDTH}} {mark}{_on_one_line(line.text)}{tail}"
+            text = f"{label:<{LABEL_WIDTH}} {_said(line)}{tail}"
             sys.stdout.write(as_encodable(text.rstrip() + "\n"))
 
 
@@ -76,9 +78,13 @@ def as_encodable(text: str) -> str:
     return text
 
 
-def _on_one_line(text: str) -> str:
-    """Spaces within stay as they were: a quoted line is an exact one."""
-    return " ".join(visible(text).split("\n")).rstrip()
+def _said(line: Line) -> str:
+    """The line as one line. Spaces within stay as they were: a quoted line is an exact one."""
+    text = " ".join(visible(line.text).split("\n")).rstrip()
+    if line.kind == "command":
+        command = text.lstrip()
+        return f"{text[: -len(command)]}$ {command}" if command else ""
+    return text
 
 
 def _on_terminal(head: str, facts: str, style: str, sections: list[Section]) -> None:
@@ -106,15 +112,15 @@ def _put_line(screen: Console, line: Line, first: Text, indent: int) -> None:
     from rich.text import Text
 
     if line.kind == "command":
-        command = Text(as_encodable(f"   $ {_on_one_line(line.text)}"), style="cyan")
+        command = Text(as_encodable(_said(line)), style="cyan")
         screen.print(Text.assemble(first, command), soft_wrap=True)
         return
     width = max(screen.width - indent, 10)
     text = visible(line.text)
     if line.kind == "quote":
-        text = _cut(_on_one_line(text), width * QUOTE_LINES)
+        text = _cut(_said(line), width * QUOTE_LINES)
     body = Text(as_encodable(text))
-    hang = len(text) - len(text.lstrip("0123456789. └"))
+    hang = len(_HANGING.match(text)[0])  # type: ignore[index]
     if line.note:
         body.append(f"  {as_encodable(one_line(line.note))}", style="dim")
     for number, piece in enumerate(_wrapped(screen, body, width, hang)):

@@ -116,6 +116,12 @@ class SshConfig:
         host = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
         return f"{host}:{self.port}"
 
+    @property
+    def command(self) -> str:
+        """What reaches the same with the ssh program."""
+        port = "" if self.port == DEFAULT_PORT else f"-p {self.port} "
+        return f"ssh {port}{self.user}@{self.name}"
+
 
 def destination_of(host: Host) -> Destination:
     """Where an inventory entry leads; what it leaves open is ssh_config's to say."""

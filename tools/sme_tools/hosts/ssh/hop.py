@@ -46,11 +46,16 @@ class Hop:
         return self.config.connect_timeout_s or self.options.connect_timeout_s
 
     def error(self, kind: type[ErrorT], message: str, *, remedy: str | None = None) -> ErrorT:
-        """An error of the target that says which hop failed; `{host}` of a remedy is the hop."""
+        """An error of the target that says which hop failed.
+
+        `{host}` in a remedy is the hop's name, and `ssh {host}` what reaches it by hand.
+        """
         prefix = f"jump host {self.config.name}: " if self.is_jump else ""
         note = f" ({self.config.note})" if self.config.note else ""
         name = self.config.name if self.is_jump else self.target
-        text = kind.remedy if remedy is None else remedy
+        text = (kind.remedy if remedy is None else remedy).replace(
+            "ssh {host}", self.config.command
+        )
         return kind(
             f"{prefix}{message}{note}", host=self.target, remedy=text.replace("{host}", name)
         )

@@ -105,9 +105,7 @@ class SshTransport(Closing):
                 raise HostLost(
                     "the connection broke before the script began", host=self._host.name
                 ) from error
-            raise NoPosixShell(
-                f"the server would not start {SHELL!r}: {error}", host=self._host.name
-            ) from error
+            raise self._no_shell(f"the server would not start {SHELL!r}: {error}") from error
         finally:
             watchdog.cancel()
 
@@ -134,7 +132,11 @@ class SshTransport(Closing):
             yield from reader.take_rest("lost")
             raise HostLost(ending, host=self._host.name)
         noise = f"; it said: {reader.noise[:200]!r}" if reader.noise else ""
-        raise NoPosixShell(ending + noise, host=self._host.name)
+        raise self._no_shell(ending + noise)
+
+    def _no_shell(self, message: str) -> NoPosixShell:
+        remedy = NoPosixShell.remedy.replace("ssh {host}", self.config.command)
+        return NoPosixShell(message, host=self._host.name, remedy=remedy)
 
     def close(self) -> None:
         """End the connection. May be called twice; a later `run` connects again."""
