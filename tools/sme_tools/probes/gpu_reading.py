@@ -273,14 +273,10 @@ def throttle_reasons(text: str) -> list[str]:
     return sorted(word for word in text.split() if word in _BITS.values())
 
 
-_NOTHING = re.compile(r"N/A|Not Supported|Unknown|ERR!|Insufficient|GPU is lost")
-
-
 def known(text: str | None) -> str | None:
     """The text, or None for what nvidia-smi writes where there is nothing: N/A, [Not Supported]."""
-    if text is None or re.search(
-        r"N/A|Not Supported|Unknown|ERR!|Insufficient|^\s*$|GPU is lost", text
-    ):
+    nothing = r"N/A|Not Supported|Unknown|ERR!|Insufficient|^\s*$|GPU is lost"
+    if text is None or re.search(nothing, text):
         return None
     return text.strip()
 

@@ -40,7 +40,12 @@ for image in /boot/vmlinuz-* /lib/modules/*/vmlinuz; do
 done
 command -v freebsd-version >/dev/null 2>&1 && echo "kernel=$(freebsd-version -k)"
 :""",
-    reads=("needs-restarting -r", "dnf needs-restarting -r", "cat /run/reboot-required"),
+    reads=(
+        "needs-restarting -r",
+        "dnf needs-restarting -r",
+        "needrestart -b",
+        "cat /run/reboot-required",
+    ),
 )
 def reboot_required(output: str) -> RebootRequired:
     """Updates that wait for a reboot. Source: /run/reboot-required, needs-restarting(1)."""
@@ -69,7 +74,9 @@ def reboot_required(output: str) -> RebootRequired:
 
 
 def _told(output: str) -> RebootRequired:
-    """What needs-restarting or the flag file says."""
+    """What needs-restarting, needrestart or the flag file says."""
+    if kernel := re.search(r"^NEEDRESTART-KSTA: (\d)", output, re.MULTILINE):
+        return _needrestart(key_values(output.splitlines(), ":"), kernel[1])
     if re.search(r"[Rr]eboot is probably not necessary|[Rr]eboot should not be necessary", output):
         required = False
     elif re.search(r"Reboot is required|[Rr]estart required", output):
@@ -83,6 +90,20 @@ def _told(output: str) -> RebootRequired:
         packages=sorted({name for name in packages if name}),
         running_kernel=None,
         newest_kernel=None,
+        running_kernel_removed=False,
+    )
+
+
+def _needrestart(told: dict[str, str], state: str) -> RebootRequired:
+    """Batch mode of needrestart(1): state 1 is the newest kernel, 2 and 3 an older one."""
+    running, expected = told.get("NEEDRESTART-KCUR"), told.get("NEEDRESTART-KEXP")
+    reasons = [f"kernel {expected} is installed, {running} is running"] if state in "23" else []
+    return RebootRequired(
+        required=bool(reasons),
+        reasons=reasons,
+        packages=[],
+        running_kernel=running or None,
+        newest_kernel=expected or None,
         running_kernel_removed=False,
     )
 
