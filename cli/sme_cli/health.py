@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -39,8 +40,14 @@ def _guarded(part: Callable[[], Iterator[Result]]) -> Iterator[Result]:
         yield from part()
     except SmeError as error:
         yield Result(subject, "broken", str(error), error.remedy)
-    except (OSError, sqlite3.Error, ImportError) as error:
-        yield Result(subject, "broken", f"{type(error).__name__}: {error}", "Install it anew.")
+    except ImportError as error:
+        yield Result(subject, "broken", str(error), "Install it anew: pipx reinstall debug-sme")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        remedy = "Make it readable and writable for you."
+        yield Result(subject, "broken", f"{where}{error.strerror or error}", remedy)
+    except sqlite3.Error as error:
+        yield Result(subject, "broken", str(error), "Use a Python whose SQLite has FTS5.")
 
 
 def _python() -> Iterator[Result]:
@@ -86,7 +93,9 @@ def _settings() -> Iterator[Result]:
 
 def _inventory() -> Iterator[Result]:
     hosts = session.inventory().hosts()
-    yield Result("inventory", "ok", f"{len(hosts)} hosts")
+    for problem in session.unheard_settings(hosts, session.checks()):
+        yield Result("inventory", "broken", problem, "Change it in hosts.yaml, or take it out.")
+    yield Result("inventory", "ok", f"{len(hosts)} host{'' if len(hosts) == 1 else 's'}")
 
 
 def _checks() -> Iterator[Result]:
@@ -148,6 +157,25 @@ def _incidents() -> Iterator[Result]:
     yield Result("incidents", "ok", f"{count} incidents, the database is sound")
 
 
+def _checkpoints() -> Iterator[Result]:
+    """Where interrupted investigations stand; only resuming needs them."""
+    path = session.settings().state_dir / "checkpoints.db"
+    if not path.exists():
+        yield Result("checkpoints", "ok", "none yet")
+        return
+    problem = "damaged"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            (problem,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        problem = str(error)
+    if problem == "ok":
+        yield Result("checkpoints", "ok", "the database is sound")
+        return
+    remedy = f"Nothing that was found is in it: rm -f {path} {path}-wal {path}-shm"
+    yield Result("checkpoints", "broken", f"{path}: {problem}", remedy)
+
+
 def _evolution_log() -> Iterator[Result]:
     verified = session.evolution_log().verify()
     yield Result("evolution log", "ok", f"{verified.entries} entries, the chain holds")
@@ -164,5 +192,6 @@ _PARTS = (
     _known_issues,
     _state_folder,
     _incidents,
+    _checkpoints,
     _evolution_log,
 )

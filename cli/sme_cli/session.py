@@ -84,9 +84,9 @@ def incidents() -> IncidentStore:
 def evolution_log() -> EvolutionLog:
     """The evolution log on this machine."""
     from sme_memory.evolution_log import EvolutionLog
-    from sme_tools.settings import state_folder
 
-    return EvolutionLog(state_folder(settings()) / "evolution.jsonl")
+    # Not made here: to read it nothing has to be written.
+    return EvolutionLog(settings().state_dir / "evolution.jsonl")
 
 
 def open_transport(host: Host) -> Transport:

@@ -123,4 +123,6 @@ def _remedy(problem: str, path: Path) -> str:
         return f"Make {path.parent} writable for you, or set SME_STATE_DIR to another folder."
     if "newer sme" in problem:
         return "Use the newer sme, or set SME_STATE_DIR to another folder."
-    return f"Move {path} aside to begin anew; sme doctor says more."
+    # With the log left behind, SQLite would play it back into a new database.
+    aside = path.parent / "damaged"
+    return f"Move it aside and begin anew: mkdir -p {aside} && mv {path}* {aside}"

@@ -53,7 +53,10 @@ def add(
     ] = None,
     user: Annotated[str | None, typer.Option("--user", "-u")] = None,
     port: Annotated[int | None, typer.Option("--port", "-p", min=1, max=65535)] = None,
-    key: Annotated[Path | None, typer.Option("--key", help="The private key's file.")] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", exists=True, dir_okay=False, help="The private key's file."),
+    ] = None,
     group: Annotated[list[str] | None, typer.Option("--group", help="May be repeated.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="May be repeated.")] = None,
     sudo: Annotated[
@@ -65,14 +68,21 @@ def add(
 ) -> None:
     """Add a host to the inventory."""
     from sme_cli import session
-    from sme_tools.hosts.host import Host
+    from sme_cli.render.out import note
+    from sme_tools.errors import UsageError
+    from sme_tools.hosts.host import LOCALHOST, Host
 
+    if name == LOCALHOST:
+        raise UsageError(
+            f"{LOCALHOST} is this machine, and always there",
+            remedy="Choose another name. Limits for this machine go into hosts.yaml.",
+        )
     host = Host(
         name=name,
         address=address,
         user=user,
         port=port,
-        identity_file=key,
+        identity_file=key.absolute() if key else None,
         groups=tuple(group or ()),
         tags=tuple(tag or ()),
         sudo=sudo,
@@ -80,7 +90,7 @@ def add(
     inventory = session.inventory()
     inventory.add(host, replace=replace)
     inventory.save()
-    typer.echo(f"{name} added. Try it: sme hosts test {name}", err=True)
+    note(f"{name} added. Try it: sme hosts test {name}")
 
 
 @app.command("test", epilog=exit_codes.HELP)
@@ -89,10 +99,11 @@ def test(
     accept_new_key: Annotated[
         bool, typer.Option("--accept-new-key", help="Trust the key that a new host presents.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Connect to a host and say what its account can read."""
     from sme_cli import session
-    from sme_cli.render.out import print_table
+    from sme_cli.render.out import note, print_json, print_table
     from sme_tools.hosts.contact import contact
 
     target = session.inventory().resolve(host)
@@ -100,11 +111,14 @@ def test(
         from sme_tools.hosts.ssh.trust import accept_new_key as accept
 
         fingerprint = accept(target, connect_timeout_s=session.settings().connect_timeout_s)
-        typer.echo(f"accepted {fingerprint}", err=True)
+        note(f"accepted {fingerprint}")
     with session.open_transport(target) as transport:
         found = contact(target, transport)
+    if as_json:
+        print_json({name.replace(" ", "_"): value for name, value in found.items()})
+        return
     rows = [(name.replace("_", " "), value) for name, value in found.items()]
-    print_table(("", host), rows, empty="")
+    print_table(("HOST", target.name), rows, empty="")
 
 
 @app.command("import", epilog=exit_codes.HELP)
@@ -114,6 +128,7 @@ def import_(
 ) -> None:
     """Take over the hosts of an Ansible inventory."""
     from sme_cli import session
+    from sme_cli.render.out import complain, note
     from sme_tools.hosts.ansible import read_ansible_inventory
 
     imported = read_ansible_inventory(file)
@@ -122,5 +137,5 @@ def import_(
         inventory.add(host, replace=replace)
     inventory.save()
     for skipped in imported.skipped:
-        typer.echo(f"sme: left out: {skipped}", err=True)
-    typer.echo(f"{len(imported.hosts)} hosts imported from {file}", err=True)
+        complain(f"left out: {skipped}")
+    note(f"{len(imported.hosts)} hosts imported from {file}")

@@ -13,6 +13,9 @@ app = typer.Typer(
     help="The incidents: past diagnoses.", no_args_is_help=True, epilog=exit_codes.HELP
 )
 
+MOST_CHARACTERS = 160
+"""Of a summary in the list."""
+
 
 @app.command("list", epilog=exit_codes.HELP)
 def list_(
@@ -25,11 +28,13 @@ def list_(
 ) -> None:
     """List incidents, the latest first."""
     from sme_cli import session
+    from sme_cli.render.diagnosis import document
     from sme_cli.render.out import print_json, print_table
 
     found = session.incidents().list(host=host, limit=limit)
     if as_json:
-        print_json([incident.model_dump(mode="json", exclude={"facts"}) for incident in found])
+        documents = [document(incident) for incident in found]
+        print_json([{k: v for k, v in one.items() if k != "facts"} for one in documents])
         return
     rows = [
         (
@@ -37,13 +42,12 @@ def list_(
             incident.priority,
             incident.status,
             ", ".join(incident.hosts),
-            incident.diagnosis.summary if incident.diagnosis else incident.symptom,
+            _shortened(incident.diagnosis.summary if incident.diagnosis else incident.symptom),
         )
         for incident in found
     ]
-    print_table(
-        ("INCIDENT", "PRIORITY", "STATUS", "HOSTS", "SUMMARY"), rows, empty="no incidents yet"
-    )
+    nothing = f"no incidents of {host}" if host else "no incidents yet"
+    print_table(("INCIDENT", "PRIORITY", "STATUS", "HOSTS", "SUMMARY"), rows, empty=nothing)
 
 
 @app.command("show", epilog=exit_codes.HELP)
@@ -56,8 +60,9 @@ def show(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print an incident as the six-step worksheet, in Markdown."""
+    """Print an incident as the six-step worksheet, in Markdown; --json as `sme diagnose` does."""
     from sme_cli import session
+    from sme_cli.render.diagnosis import document
     from sme_cli.render.out import print_json, print_text
     from sme_memory.worksheet import worksheet
 
@@ -70,7 +75,14 @@ def show(
         else:
             print_text(f"$ {item.command}\n{item.stdout}{item.stderr}")
     elif as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(document(found))
     else:
         items = [store.evidence(found.id, id) for id in store.evidence_ids(found.id)]
         print_text(worksheet(found, items))
+
+
+def _shortened(text: str | None) -> str:
+    from sme_tools.safety.control import one_line
+
+    line = one_line(text or "")
+    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}…"

@@ -37,17 +37,18 @@ def show(
     rows = [
         (e.seq, e.at.astimezone().strftime("%F %T"), e.kind, e.subject, e.actor) for e in entries
     ]
-    print_table(("SEQ", "AT", "KIND", "SUBJECT", "BY"), rows, empty="the evolution log is empty")
+    nothing = f"no entries of the kind {kind}" if kind else "the evolution log is empty"
+    print_table(("SEQ", "AT", "KIND", "SUBJECT", "BY"), rows, empty=nothing)
 
 
 @app.command("verify", epilog=exit_codes.HELP)
 def verify(as_json: Json = False) -> None:
     """Check that no entry was altered, lost or put in between."""
     from sme_cli import session
-    from sme_cli.render.out import print_json
+    from sme_cli.render.out import print_json, print_text
 
     verified = session.evolution_log().verify()
     if as_json:
         print_json({"entries": verified.entries, "valid": True})
         return
-    typer.echo(f"{verified.entries} entries, each chained to the one before")
+    print_text(f"{verified.entries} entries, each chained to the one before")

@@ -77,9 +77,17 @@ def parse(
 ) -> None:
     """Print the facts in one recorded output, as a facts document for `sme checks run`."""
     from sme_cli.render.out import print_json
+    from sme_tools.errors import ProbeError, UsageError
     from sme_tools.recorded import facts_of_output
 
-    print_json(facts_of_output(probe, _read(file)).document())
+    try:
+        facts = facts_of_output(probe, _read(file))
+    except ProbeError as error:
+        raise UsageError(
+            f"{file}: {error.message}",
+            remedy=f"See the command and the outputs that it reads: sme probes show {error.probe}",
+        ) from error
+    print_json(facts.document())
 
 
 def _read(file: Path) -> str:

@@ -20,9 +20,11 @@ def snapshot(
     ] = None,
 ) -> None:
     """Record a host to a file that can be diagnosed anywhere; secrets are left out."""
+    import shlex
     from datetime import datetime
 
     from sme_cli import session
+    from sme_cli.render.out import note, print_text
     from sme_tools.hosts.snapshot import write_snapshot
     from sme_tools.observe import observe
     from sme_tools.probes.registry import probes
@@ -30,13 +32,27 @@ def snapshot(
     target = session.inventory().resolve(host)
     moment = datetime.now().strftime("%Y%m%d-%H%M%S")
     path = output or Path(f"{target.name.replace('/', '_')}-{moment}.smesnap")
+    _must_take_files(path.parent)
     with session.open_transport(target) as transport:
         found = observe(
             target, transport, list(probes().values()), timeout_s=session.settings().timeout_s
         )
     write_snapshot(path, target.name, found.evidence)
     unread = len(found.facts.unknown())
-    typer.echo(f"{path}: {len(found.evidence)} outputs of {target.name}, {unread} unreadable")
-    typer.echo(f"Diagnose it anywhere: sme diagnose {path}", err=True)
+    print_text(f"{path}: {len(found.evidence)} outputs of {target.name}, {unread} unreadable")
+    note(f"Diagnose it anywhere: sme diagnose {shlex.quote(str(path))}")
     if found.lost is not None:
         raise found.lost
+
+
+def _must_take_files(folder: Path) -> None:
+    """Better now than when the host has answered."""
+    import os
+
+    from sme_tools.errors import UsageError
+
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        problem = "can't be written to" if folder.is_dir() else "there is no such folder"
+        raise UsageError(
+            f"{folder}: {problem}", remedy="Choose another place: sme snapshot HOST -o FILE"
+        )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 10_000
 """Wide enough that a line in a pipe is never broken."""
+WIDE = 60
+"""From so many columns on a table's first column is kept whole."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -83,9 +85,13 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
     from rich.table import Table
     from rich.text import Text
 
+    screen = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for header in headers:
-        table.add_column(header, overflow="fold")
+    filled = [index for index in range(len(headers)) if any(row[index] for row in cells)]
+    for index in filled:
+        # Names come first; broken ones can't be copied.
+        whole = index == 0 and screen.width >= WIDE
+        table.add_column(headers[index], overflow="fold", no_wrap=whole)
     for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+        table.add_row(*(Text(row[index]) for index in filled))
+    screen.print(table)

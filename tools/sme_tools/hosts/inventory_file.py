@@ -58,9 +58,11 @@ class InventoryFile(BaseModel):
     @classmethod
     def _names_can_be_typed(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
-            if not name or name[0] in "@-" or any(c.isspace() or c in "/," for c in name):
+            odd = any(c.isspace() or not c.isprintable() or c in "/," for c in name)
+            if not name or name[0] in "@-" or odd:
                 raise ValueError(
-                    f"{name!r} can't be a name: no spaces, commas or slashes, no @ or - in front"
+                    f"{name!r} can't be a name: no spaces, commas, slashes or control characters, "
+                    "no @ or - in front"
                 )
         return value
 
