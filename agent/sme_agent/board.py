@@ -123,10 +123,10 @@ def _by_signature(case: Case, recognised: Recognised) -> Judgement:
     evidence = _evidence(case, host, named)
     against = _ruled_out_by(case, issue, host)
     match recognised.verdict:
-        case Holds() if not against:
-            return _issue(issue, host, "confirmed", "its signature holds", evidence, [])
+        case _ if against:
+            return _issue(issue, host, "refuted", against[0], [], against[1:])
         case Holds():
-            return _issue(issue, host, "refuted", against[0], evidence, against[1:])
+            return _issue(issue, host, "confirmed", "its signature holds", evidence, [])
         case Clear() if issue.signature.rules_out:
             return _issue(issue, host, "refuted", "its signature does not hold", [], evidence)
         case Clear():

@@ -153,19 +153,21 @@ def _known_issues(case: Case, roots: list[Root]) -> list[KnownIssueMatch]:
             why=match.why,
         )
         for match in case.near
-        if match.issue.id not in holding and _is_near(case, match, proven=bool(proven))
+        if match.issue.id not in holding
+        and _is_near(case, match, proven=any(root.proven for root in roots))
     ]
     return recognised + near[:MOST_NEAR]
 
 
 def _is_near(case: Case, match: Match, *, proven: bool) -> bool:
-    """Whether to name an issue that does not hold; beside a proven one only if the symptom does."""
+    """Whether to name an issue that is not proven; beside what is, only if the symptom names it."""
     refuted = {h.cause for h in case.incident.hypotheses if h.status == "refuted"}
     if case.facts and all(f"{match.issue.id}@{host}" in refuted for host in case.facts):
         return False
     spoken = words_of(case.incident.symptom or "")
     known = words_of(" ".join([match.issue.title, *match.issue.symptoms]))
-    return not proven or 3 * len(spoken & known) >= 2 * max(len(spoken), 1)
+    common = len(spoken & known)
+    return not proven or (common > 1 and 3 * common >= 2 * len(spoken))
 
 
 def _confidence(case: Case, verdict: Verdict, roots: list[Root]) -> Confidence:

@@ -56,5 +56,5 @@ def agree(link: Explains, cause: Finding, words: Sequence[str]) -> bool:
         return True
     if not words:
         return link.says is None
-    sought = re.compile(expression.replace("{subject}", rf"\b{re.escape(cause.subject)}\b"))
+    sought = re.compile(expression.replace("{subject}", rf"(?<!\w){re.escape(cause.subject)}(?!\w)"))
     return any(sought.search(line) for line in words)
