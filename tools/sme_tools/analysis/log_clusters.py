@@ -100,8 +100,10 @@ def _last_lines(lines: Sequence[LogLine]) -> set[int]:
     """The last lines of a program's own log.
 
     A log that several programs share has no last words, and a file of errors alone always ends
-    with one.
+    with one. Neither has the audit log: the kernel writes it about others.
     """
+    if any(line.raw.startswith("type=") and "msg=" in line.raw for line in lines):
+        return set()
     if len({line.program for line in lines}) != 1 or any(line.source for line in lines):
         return set()
     return {id(line) for line in lines[-LAST_LINES:]}

@@ -52,7 +52,7 @@ _CUT = re.compile(r"^\[… \d+ bytes left out …\]$")
 _COMPOSE = re.compile(r"^([A-Za-z][\w.-]*?)\s+\| ")
 _PRIORITY = re.compile(r"^<(\d{1,3})>")
 _HOST_PROGRAM = re.compile(
-    r"^\s+(?P<host>[\w.:-]+)\s+(?P<program>[A-Za-z_(][^\s:\[]*?(?:\([\w-]+\))?)(?:\[[\d/]+\])?:\s"
+    r"^\s+(?P<host>[\w.:-]+)\s+(?P<program>[A-Za-z_(][^\s:\[]*?(?:\([\w-]+\))?)(?:\[[\d/]+\](?:\((?P<level>\w+)\))?)?:\s"
 )
 _RFC5424 = re.compile(
     r"^1 (?P<time>\S+) \S+ (?P<program>\S+) \S+ \S+ (?:-|\[.*?\])(?: (?P<rest>.*))?$"
@@ -194,6 +194,7 @@ def _read_headed(line: str, rest: str, program: str | None, clock: Clock) -> Log
         at, rest = clock.place(time.text), rest[time.end :]
         if host := _HOST_PROGRAM.match(rest + " "):
             program, rest = host["program"], rest[host.end() :]
+            level = _NAMED.get((host["level"] or "").lower(), level)
             if time := find_time(rest):
                 rest = rest[time.end :]
     said, rest = _take_level(rest)
