@@ -74,11 +74,12 @@ def retriever(issues: KnownIssues) -> Retriever:
 
 
 def incidents() -> IncidentStore:
-    """The incidents on this machine."""
+    """The incidents on this machine, to be read; what is there can be read on a read-only disk."""
     from sme_memory.incidents import IncidentStore
     from sme_tools.settings import state_folder
 
-    return IncidentStore(state_folder(settings()) / "incidents.db")
+    path = settings().state_dir / "incidents.db"
+    return IncidentStore(path if path.exists() else state_folder(settings()) / path.name)
 
 
 def evolution_log() -> EvolutionLog:

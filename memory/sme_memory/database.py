@@ -65,8 +65,20 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(
-            self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            f"{self.path.absolute().as_uri()}{self._mode()}",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
         )
+
+    def _mode(self) -> str:
+        """In a folder that can't be written to, SQLite has to be told that nobody else writes,
+        unless the database was left with a log: https://sqlite.org/wal.html#read_only_databases"""
+        if os.access(self.path.parent, os.W_OK):
+            return ""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return "?mode=ro" if log.exists() and log.stat().st_size else "?mode=ro&immutable=1"
 
     def _keep_open(self) -> None:
         """Keep one idle connection: when the last one closes, SQLite clears its log away, which
