@@ -40,7 +40,7 @@ def root_causes(case: Case, graph: CauseGraph) -> list[Root]:
     if case.incident.symptom:
         fitting.sort(key=lambda root: -root.fit)
         # What has hardly to do with it is no cause next to what has much to do with it.
-        fitting = [root for root in fitting if 3 * root.fit > fitting[0].fit]
+        fitting = [root for root in fitting if 3 * root.fit >= 2 * fitting[0].fit]
     return fitting
 
 

@@ -8,10 +8,14 @@ from sme_agent.board import update_board
 from sme_agent.case import Case
 from sme_agent.relevance import relevance
 from sme_agent.state import ProbeRequest
-from sme_agent.symptom import areas_of
+from sme_agent.symptom import Area, areas_of
 from sme_tools.checks.finding import at_least
+from sme_tools.checks.last_words import last_words
 from sme_tools.checks.references import probes_named
 from sme_tools.probes.registry import LEVELS, probes
+
+MOST_LEVEL_OF_WORDS = 2
+"""How deep to look for what a program says in passing."""
 
 
 class RuleReasoner:
@@ -40,6 +44,7 @@ class RuleReasoner:
     def _wanted(self, case: Case) -> Iterator[tuple[str, str, str]]:
         """Host, probe and reason, the most telling first."""
         yield from _for_findings(case)
+        yield from _for_last_words(case)
         yield from _for_hypotheses(case)
         yield from _for_symptom(case)
 
@@ -50,6 +55,24 @@ def _for_findings(case: Case) -> Iterator[tuple[str, str, str]]:
         if at_least(finding.severity, "medium"):
             for probe in deepen.get(finding.check, ()):
                 yield finding.host, probe, f"tells more about: {finding.title}"
+
+
+def _for_last_words(case: Case) -> Iterator[tuple[str, str, str]]:
+    """What a unit or a container complains of, if nothing accounts for its trouble yet."""
+    graph = case.causes()
+    for finding in graph.roots():
+        if not at_least(finding.severity, "medium"):
+            continue
+        said = " ".join(last_words(finding, case.facts[finding.host]))
+        for name, area in areas_of(said).items():
+            for probe in _probes_of(area, MOST_LEVEL_OF_WORDS):
+                yield finding.host, probe, f"{finding.subject} complains of {name}"
+
+
+def _probes_of(area: Area, most_level: int) -> Iterator[str]:
+    for probe in probes().values():
+        if probe.level <= min(area.level, most_level) and probe.id.split(".")[0] in area.domains:
+            yield probe.id
 
 
 def _for_hypotheses(case: Case) -> Iterator[tuple[str, str, str]]:
@@ -72,12 +95,11 @@ def _for_symptom(case: Case) -> Iterator[tuple[str, str, str]]:
     if not case.incident.symptom:
         return
     named = [
-        (host, probe.id, f"the symptom speaks of {name}")
+        (host, probe, f"the symptom speaks of {name}")
         for name, area in areas_of(case.incident.symptom).items()
-        for probe in probes().values()
-        if probe.level <= area.level and probe.id.split(".")[0] in area.domains
+        for probe in _probes_of(area, max(LEVELS))
         for host in case.facts
-        if not case.has_run(host, probe.id)
+        if not case.has_run(host, probe)
     ]
     yield from named
     if named or any(relevance(case, finding) for finding in case.incident.findings):

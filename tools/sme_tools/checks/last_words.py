@@ -56,5 +56,6 @@ def agree(link: Explains, cause: Finding, words: Sequence[str]) -> bool:
         return True
     if not words:
         return link.says is None
-    sought = re.compile(expression.replace("{subject}", rf"(?<!\w){re.escape(cause.subject)}(?!\w)"))
+    subject = rf"(?<!\w){re.escape(cause.subject)}(?!\w)"
+    sought = re.compile(expression.replace("{subject}", subject))
     return any(sought.search(line) for line in words)
