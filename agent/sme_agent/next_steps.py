@@ -8,10 +8,15 @@ from sme_agent.roots import Root, all_roots
 from sme_knowledge.known_issue import KnownIssue
 from sme_memory.incident import NextStep, Verdict
 from sme_tools.checks.causes import CauseGraph
+from sme_tools.checks.finding import Finding
+from sme_tools.checks.ties import ties
+from sme_tools.checks.wording import human_bytes
 
 MOST_STEPS = 6
 MOST_COMPARED = 3
 """Known issues to compare with, where none is proven."""
+MOST_LARGE = 3
+"""Directories to name where space has run out."""
 MOST_UNTIED = 2
 """Things that are wrong but do not fit the symptom."""
 
@@ -20,7 +25,7 @@ def next_steps(
     case: Case, graph: CauseGraph, verdict: Verdict, roots: list[Root]
 ) -> list[NextStep]:
     """The steps for each root cause; without one, what would show it."""
-    steps = [step for root in roots for step in _steps_of(root, most=4 - len(roots))]
+    steps = [step for root in roots for step in _steps_of(case, root, most=4 - len(roots))]
     ways = _ways_to_the_unreached(case)
     steps = [*steps[:MOST_STEPS], *ways]
     if verdict != "cause-found":
@@ -30,17 +35,41 @@ def next_steps(
     return steps[: MOST_STEPS + len(ways)]
 
 
-def _steps_of(root: Root, most: int) -> list[NextStep]:
+def _steps_of(case: Case, root: Root, most: int) -> list[NextStep]:
     """The remedy of the check, then the first steps of the known issue."""
     steps = []
     if root.finding is not None:
-        steps.append(NextStep(text=root.finding.remedy, why=f"{root.host}: {root.title}"))
+        largest = _largest_on(case, root.finding)
+        text = f"{root.finding.remedy} {largest}".strip()
+        steps.append(NextStep(text=text, why=f"{root.host}: {root.title}"))
     if root.issue is not None:
         steps += [
             NextStep(text=step.title, command=step.run, why=f"known issue {root.issue.id}")
             for step in root.issue.resolution[:most]
         ]
     return steps
+
+
+def _largest_on(case: Case, finding: Finding) -> str:
+    """Where the space of a filesystem that runs out of it has gone, if that was looked at."""
+    if not finding.check.startswith("storage.filesystem-") or "used_percent" not in finding.facts:
+        return ""
+    facts = case.facts[finding.host]
+    mount, on_mount = finding.subject, ties(facts)["on_mount"]
+    sizes = {
+        item["path"]: item["size_bytes"]
+        for item in facts.get("storage.largest_directories") or []
+        if item["path"] != mount and on_mount(item["path"], mount)
+    }
+    # A directory that is nearly as large as one within it says nothing that the inner one does not.
+    telling = [
+        path
+        for path, size in sizes.items()
+        if not any(p.startswith(path + "/") and 4 * s > 3 * size for p, s in sizes.items())
+    ]
+    telling.sort(key=lambda path: -sizes[path])
+    named = ", ".join(f"{path} ({human_bytes(sizes[path])})" for path in telling[:MOST_LARGE])
+    return f"Largest there: {named}." if named else ""
 
 
 def _ways_to_the_unreached(case: Case) -> list[NextStep]:
