@@ -86,22 +86,12 @@ def cause_graph(
     findings: Iterable[Finding],
     checks: Sequence[Check],
     contexts: Mapping[str, FactContext],
-    *,
-    also: Mapping[str, Sequence[str]] | None = None,
 ) -> CauseGraph:
-    """The causes among these findings.
-
-    `contexts` holds each host's facts, for links that depend on a condition. `also` adds links
-    from elsewhere: check ids explained, by the fingerprint of the cause.
-    """
+    """The causes among these findings; `contexts` holds each host's facts, for the conditions."""
     graph = CauseGraph({finding.fingerprint: finding for finding in findings})
     explains = {check.id: check.explains for check in checks}
     for cause in graph.findings.values():
-        links = [
-            *explains.get(cause.check, ()),
-            *(Explains(check=id) for id in (also or {}).get(cause.fingerprint, ())),
-        ]
-        for link in links:
+        for link in explains.get(cause.check, ()):
             for effect in graph.findings.values():
                 if _accounts_for(link, cause, effect, contexts):
                     graph.link(cause.fingerprint, effect.fingerprint)
