@@ -76,7 +76,8 @@ def _follow(colleague: Colleague, begin: Begin, screen: Screen) -> int:
 
 
 def _exit_code(incident: Incident, screen: Screen) -> int:
-    if incident.unreachable:
+    # A host on which too little could be read was not reached either, and is not clean.
+    if incident.unreachable or (incident.diagnosis and incident.diagnosis.verdict == "incomplete"):
         return exit_codes.UNREACHABLE
     graver = any(at_least(finding.severity, screen.minimum) for finding in incident.findings)
     return exit_codes.FINDINGS if graver else exit_codes.CLEAN

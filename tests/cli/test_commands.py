@@ -9,32 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sme_tools.hosts.host import localhost
-from sme_tools.hosts.local import LocalTransport
-from sme_tools.hosts.snapshot import write_snapshot
-from sme_tools.observe import observe
-from sme_tools.probes.registry import probes
-
-DF = """Filesystem     1K-blocks     Used Available Use% Mounted on
-/dev/vda1       41152736 41152708        28 100% /
-"""
-
-
-@pytest.fixture(scope="module")
-def snapshot_of_a_full_host(tmp_path_factory):
-    """This machine, recorded, with one output replaced by that of a full disk."""
-    here = localhost()
-    asked = [probe for probe in probes().values() if probe.level == 1]
-    with LocalTransport(here) as transport:
-        recorded = observe(here, transport, asked, timeout_s=60).evidence
-    full = {"stdout": DF + "\n", "exit_code": 0}
-    altered = [
-        item.model_copy(update=full) if item.step == "storage.filesystems" else item
-        for item in recorded
-    ]
-    path = tmp_path_factory.mktemp("snapshots") / "recorded.smesnap"
-    write_snapshot(path, "web1", altered)
-    return path
+from typed_commands import DF
 
 
 def test_diagnose_a_snapshot(sme, snapshot_of_a_full_host):
