@@ -25,10 +25,14 @@ def relevance(case: Case, finding: Finding) -> int:
     near = {match.issue.id for match in case.near}
     if any(names(case, r, finding) for r in case.recognised if r.issue.id in near):
         score += 3
-    # “docker … no space” speaks of containers and of storage: what fits both fits better.
+    # “docker … no space” speaks of containers and of storage: what can be behind one alone, such as
+    # an OOM kill, is no answer to it; it counts only beside something else that fits.
     behind = [area.may_come_from(finding.check) for area in areas]
-    if at_least(finding.severity, "medium") and any(behind):
-        score += 2 if all(behind) and at_least(finding.severity, "high") else 1
+    if at_least(finding.severity, "medium"):
+        if behind and all(behind):
+            score += 2 if at_least(finding.severity, "high") else 1
+        elif any(behind) and score:
+            score += 1
     return score
 
 
