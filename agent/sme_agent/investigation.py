@@ -29,6 +29,9 @@ from sme_tools.safety.redaction import Redactor
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite import SqliteSaver
 
+BUSY_TIMEOUT_S = 10.0
+"""For another sme to end its transaction."""
+
 
 @dataclass(frozen=True)
 class Colleague:
@@ -185,7 +188,9 @@ def _checkpoints(path: Path) -> Iterator[SqliteSaver]:
 
     try:
         path.touch(mode=0o600)
-        with closing(sqlite3.connect(path, check_same_thread=False, timeout=10)) as connection:
+        with closing(
+            sqlite3.connect(path, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+        ) as connection:
             saver = SqliteSaver(connection)
             saver.setup()
             yield saver

@@ -38,14 +38,23 @@ def list_(as_json: Json = False) -> None:
 def show(
     check: Annotated[str, typer.Argument(autocompletion=completion.checks)], as_json: Json = False
 ) -> None:
-    """Show a check as YAML: condition, limits, what it explains, its own examples."""
+    """Show a check as YAML.
+
+    Its condition and limits, what it explains, and its own two examples.
+    """
     import yaml
 
     from sme_cli import session
-    from sme_cli.render.out import print_json, print_text
-    from sme_tools.checks.check import find_check
+    from sme_cli.render.out import complain, print_json, print_text
+    from sme_tools.checks.check import find_check, shipped_checks
+    from sme_tools.errors import CheckInvalid
 
-    found = find_check(session.checks(), check).model_dump(mode="json", exclude_defaults=True)
+    try:
+        known = session.checks()
+    except CheckInvalid as error:  # whoever mends an own check looks at a shipped one
+        complain(str(error))
+        known = shipped_checks()
+    found = find_check(known, check).model_dump(mode="json", exclude_defaults=True)
     if as_json:
         print_json(found)
         return
@@ -60,7 +69,10 @@ def test(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Test the checks: names that no probe states, conditions that err, examples that fail."""
+    """Test the checks, by their own examples or on given facts.
+
+    Says which name what no probe states, which conditions err, and which examples fail.
+    """
     from sme_cli import session
     from sme_cli.render.checks import print_report
     from sme_tools.checks.testing import examine_checks

@@ -9,7 +9,10 @@ from sme_cli.options import Json
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check this installation itself: settings, files, databases, the programs it needs."""
+    """Check this installation itself.
+
+    Settings, files, databases, and the programs it needs.
+    """
     from sme_cli.health import examine
     from sme_cli.render.out import print_json, print_table
 

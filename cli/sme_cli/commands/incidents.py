@@ -60,7 +60,10 @@ def show(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print an incident as the six-step worksheet, in Markdown; --json as `sme diagnose` does."""
+    """Print an incident as the six-step worksheet, in Markdown.
+
+    With --json, the same document as that of: sme diagnose --json
+    """
     from sme_cli import session
     from sme_cli.render.diagnosis import document
     from sme_cli.render.out import print_json, print_text

@@ -39,7 +39,7 @@ def show(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a known issue: cause, how to tell it, resolution, prevention."""
+    """Show a known issue: cause, signs, resolution, prevention."""
     from sme_cli import session
     from sme_cli.render.issues import find_issue, page
     from sme_cli.render.out import print_json, print_text
@@ -59,7 +59,10 @@ def search(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 5,
     as_json: Json = False,
 ) -> None:
-    """Find known issues by text; says why each was found, or why none was."""
+    """Find known issues by text.
+
+    Says why each was found, or why none was.
+    """
     from sme_cli import session
     from sme_cli.render.out import print_json, print_table
 

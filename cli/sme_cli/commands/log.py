@@ -10,7 +10,7 @@ from sme_cli import exit_codes
 from sme_cli.options import Json
 
 app = typer.Typer(
-    help="The evolution log: what was learned, changed, confirmed or refuted.",
+    help="The evolution log: what was learned, confirmed or refuted.",
     epilog=exit_codes.HELP,
 )
 

@@ -37,7 +37,10 @@ def list_(as_json: Json = False) -> None:
 def show(
     probe: Annotated[str, typer.Argument(autocompletion=completion.probes)], as_json: Json = False
 ) -> None:
-    """Show a probe: its command, the recorded outputs it reads, the facts it states."""
+    """Show a probe.
+
+    Its command, the recorded outputs that it reads, and the facts that it states.
+    """
     from sme_cli.render.out import print_json, print_text
     from sme_tools.fact_types import describe_facts
     from sme_tools.probes.registry import find_probe
@@ -75,7 +78,10 @@ def parse(
     file: Annotated[Path, typer.Argument(help="The recorded output; - for standard input.")],
     as_json: Json = False,
 ) -> None:
-    """Print the facts in one recorded output, as a facts document for `sme checks run`."""
+    """Print the facts in one recorded output.
+
+    They are a facts document, for: sme checks run
+    """
     from sme_cli.render.out import print_json
     from sme_tools.errors import ProbeError, UsageError
     from sme_tools.recorded import facts_of_output

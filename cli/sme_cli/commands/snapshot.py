@@ -19,7 +19,10 @@ def snapshot(
         typer.Option("--output", "-o", help="The file to write.", show_default="HOST-TIME.smesnap"),
     ] = None,
 ) -> None:
-    """Record a host to a file that can be diagnosed anywhere; secrets are left out."""
+    """Record a host to a file that can be diagnosed anywhere.
+
+    Every probe's output goes into it; secrets are left out.
+    """
     import shlex
     from datetime import datetime
 

@@ -31,7 +31,7 @@ def snapshot(word: str) -> Host:
         SnapshotInvalid: it is no snapshot.
     """
     path = Path(word).expanduser()
-    if not path.is_file():
+    if not _is_file(path):
         raise UnknownHost(
             f"there is no snapshot {word}", remedy="Record one: sme snapshot HOST -o FILE"
         )
@@ -43,7 +43,7 @@ def unlisted(word: str, named: Destination) -> Host | None:
     explicit = word.startswith("ssh://") or named.user is not None or named.port is not None
     if explicit or ssh_knows(named.host) or _is_address(named.host):
         return _over_ssh(named)
-    if Path(word).is_file():
+    if _is_file(word):
         return snapshot(word)
     return _over_ssh(named) if _resolves(named.host) else None
 
@@ -53,6 +53,13 @@ def _over_ssh(named: Destination) -> Host:
     if named.port not in (None, DEFAULT_PORT):
         name = f"[{name}]:{named.port}" if ":" in name else f"{name}:{named.port}"
     return Host(name=name, address=named.host, user=named.user, port=named.port)
+
+
+def _is_file(word: str | Path) -> bool:
+    try:
+        return Path(word).is_file()
+    except OSError:  # longer than a path can be
+        return False
 
 
 def _is_address(host: str) -> bool:
