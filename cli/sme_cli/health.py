@@ -68,7 +68,7 @@ def _libraries() -> Iterator[Result]:
 
 
 def _full_text_search() -> Iterator[Result]:
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         database.execute("CREATE VIRTUAL TABLE probe USING fts5(text)")
     yield Result("full text search", "ok", f"SQLite {sqlite3.sqlite_version} with FTS5")
 

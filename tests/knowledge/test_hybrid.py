@@ -4,6 +4,7 @@ import hashlib
 import math
 import sqlite3
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_a_cache_that_cannot_be_written_is_reported(tmp_path):
 
 def test_a_full_disk_costs_the_cache_and_not_the_search(tmp_path):
     cache = EmbeddingCache(tmp_path)
-    with sqlite3.connect(cache.path) as other:
+    with closing(sqlite3.connect(cache.path)) as other:
         pages = other.execute("PRAGMA page_count").fetchone()[0]
     cache._db.execute(f"PRAGMA max_page_count = {pages}")
     texts = [f"text {number}" for number in range(200)]

@@ -182,7 +182,9 @@ def test_the_two_causes_of_cuda_error_304_are_told_apart():
     assert isinstance(judge(refutes, full_disk), Holds)
 
     assert isinstance(judge(calls.signature.when, missing_node), Holds)
-    assert not isinstance(judge(storage.signature.when, missing_node, storage.signature.each), Holds)
+    assert not isinstance(
+        judge(storage.signature.when, missing_node, storage.signature.each), Holds
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -160,7 +161,7 @@ def test_damaged_database_fails_its_verification(store):
     for n in range(30):
         saved(store, id=f"i{n}")
     assert store.verify() == 30
-    with sqlite3.connect(store.path) as database:
+    with closing(sqlite3.connect(store.path)) as database, database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = bytearray(store.path.read_bytes())
     content[8192:16384] = os.urandom(8192)
@@ -174,7 +175,7 @@ def test_damaged_row_is_said_and_the_others_stay_readable(store, table):
     good = saved(store, id="good")
     saved(store, id="bad")
     store.save_step(store.load("bad"), [evidence("x")])
-    with sqlite3.connect(store.path) as database:
+    with closing(sqlite3.connect(store.path)) as database, database:
         column, damage = ("id", "'{}'") if table == "incident" else ("incident", "x'00'")
         database.execute(f"UPDATE {table} SET document = {damage} WHERE {column} = 'bad'")
     with pytest.raises(StateError, match="damaged"):
@@ -184,7 +185,7 @@ def test_damaged_row_is_said_and_the_others_stay_readable(store, table):
 
 def test_database_of_a_newer_sme_is_left_alone(store):
     saved(store)
-    with sqlite3.connect(store.path) as database:
+    with closing(sqlite3.connect(store.path)) as database, database:
         database.execute("PRAGMA user_version=999")
     with pytest.raises(StateError, match="newer sme") as error:
         store.list()
