@@ -5,10 +5,13 @@ import os
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from sme_tools.hosts.evidence import Evidence
+from sme_tools.hosts.snapshot import write_snapshot
 from typed_commands import DF
 
 
@@ -132,6 +135,22 @@ def test_known_issues_are_listed_found_and_shown(sme):
     assert "nothing" in nothing.err
     assert "## Root cause" in sme("issues", "show", "docker-root-full").out
     assert sme("issues", "show", "docker-root-full", "--source").out.startswith("---")
+
+
+def test_an_issue_says_in_which_incidents_it_was_seen(sme, own_folders):
+    assert "not seen here yet" in sme("issues", "show", "oom-kill").out
+    path = own_folders / "host.smesnap"
+    killed = "[ 10.0] Out of memory: Killed process 77 (java) total-vm:1kB, anon-rss:1kB\n"
+    now = datetime.now(UTC)
+    dmesg = Evidence(
+        id="web1/logs.kernel_events#1", host="web1", step="logs.kernel_events", command="dmesg",
+        stdout=killed, stderr="", exit_code=0, outcome="completed", privilege="root",
+        started_at=now, duration_s=0.1,
+    )  # fmt: skip
+    write_snapshot(path, "web1", [dmesg])
+    incident = sme("diagnose", path, "--json").json
+    assert incident["diagnosis"]["root_causes"][0]["known_issue"] == "oom-kill"
+    assert sme("issues", "show", "oom-kill", "--json").json["seen_in_incidents"] == [incident["id"]]
 
 
 def test_the_log_is_read_and_verified_and_tampering_is_found(sme, snapshot_of_a_full_host):

@@ -39,18 +39,19 @@ def show(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a known issue: cause, signs, resolution, prevention."""
+    """Show a known issue: cause, signs, resolution, prevention, and how often it was seen."""
     from sme_cli import session
     from sme_cli.render.issues import find_issue, page
     from sme_cli.render.out import print_json, print_text
 
     found = find_issue(session.known_issues(), issue)
+    seen = session.incidents().issues_seen().get(found.id, [])
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json({**found.model_dump(mode="json"), "seen_in_incidents": seen})
     elif source and found.path is not None:
         print_text(found.path.read_text("utf-8"))
     else:
-        print_text(page(found))
+        print_text(page(found, seen))
 
 
 @app.command("search", epilog=exit_codes.HELP)

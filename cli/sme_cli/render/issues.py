@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 from sme_knowledge.known_issue import KnownIssue
 from sme_knowledge.store import KnownIssues
@@ -21,11 +22,15 @@ def find_issue(issues: KnownIssues, id: str) -> KnownIssue:
     return found
 
 
-def page(issue: KnownIssue) -> str:
-    """Cause, how to tell it, resolution and prevention, as Markdown."""
+def page(issue: KnownIssue, seen: Sequence[str]) -> str:
+    """Cause, how to tell it, resolution and prevention, as Markdown.
+
+    `seen` are the incidents of which it was the root cause, the latest first.
+    """
     lines = [
         f"# {issue.title}",
         f"{issue.id} · {issue.severity} · {issue.status} · {', '.join(issue.applies_to)}",
+        f"seen in {len(seen)} incidents, last in {seen[0]}" if seen else "not seen here yet",
         "",
         "## Symptoms",
         *(f"- {symptom}" for symptom in issue.symptoms),
