@@ -1,9 +1,14 @@
 """No test reaches the network: only loopback and Unix sockets can be connected to."""
 
+import signal
 import socket
 from pathlib import Path
 
 import pytest
+
+# What starts the tests may ignore Ctrl-C (nohup, a job in the background), and every program that
+# a test starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _connect = socket.socket.connect
 
