@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sme_cli import completion
+from sme_cli.options import Json
 
 
 def snapshot(
@@ -18,6 +19,7 @@ def snapshot(
         Path | None,
         typer.Option("--output", "-o", help="The file to write.", show_default="HOST-TIME.smesnap"),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Record a host to a file that can be diagnosed anywhere.
 
@@ -27,7 +29,7 @@ def snapshot(
     from datetime import datetime
 
     from sme_cli import session
-    from sme_cli.render.out import note, print_text
+    from sme_cli.render.out import note, print_json, print_text
     from sme_tools.hosts.snapshot import write_snapshot
     from sme_tools.observe import observe
     from sme_tools.probes.registry import probes
@@ -42,7 +44,11 @@ def snapshot(
         )
     write_snapshot(path, target.name, found.evidence)
     unread = len(found.facts.unknown())
-    print_text(f"{path}: {len(found.evidence)} outputs of {target.name}, {unread} unreadable")
+    if as_json:
+        count = len(found.evidence)
+        print_json({"file": str(path), "host": target.name, "outputs": count, "unreadable": unread})
+    else:
+        print_text(f"{path}: {len(found.evidence)} outputs of {target.name}, {unread} unreadable")
     note(f"Diagnose it anywhere: sme diagnose {shlex.quote(str(path))}")
     if found.lost is not None:
         raise found.lost

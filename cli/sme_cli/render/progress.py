@@ -87,6 +87,8 @@ class Waiting:
 
     text: str = "starting"
     since: float = field(default_factory=time.monotonic)
+    hosts: set[str] = field(default_factory=set)
+    """Those that have answered anything."""
 
     def note(self, event: Event) -> None:
         """Take over what an event says."""
@@ -94,7 +96,9 @@ class Waiting:
             case StepStarted(step, text):
                 self.text = f"{step}: {one_line(text)}"
             case CommandDone(host, _, _, _, done, total):
-                self.text = f"{one_line(host)}: {done} of {total} commands answered"
+                self.hosts.add(host)
+                who = one_line(host) if len(self.hosts) == 1 else f"{len(self.hosts)} hosts"
+                self.text = f"{who}: {done} of {total} commands answered"
             case _:
                 return
         self.since = time.monotonic()
