@@ -94,10 +94,12 @@ def test_a_unit_that_says_something_else_does_not():
     assert not explained(SAYS, log)
 
 
-def test_where_nothing_was_said_only_a_lenient_link_holds():
+def test_where_nothing_was_said_only_a_lenient_link_between_the_two_subjects_holds():
     silent = ["shop.service: Failed with result 'exit-code'.", "listening on port 80"]
-    assert explained(MAY_SAY, silent)
-    assert not explained(SAYS, silent)
+    tie = {"when": "effect.name == 'shop.service'"}
+    assert explained({**MAY_SAY, **tie}, silent)
+    assert not explained(MAY_SAY, silent)
+    assert not explained({**SAYS, **tie}, silent)
 
 
 def test_a_link_to_several_checks_stands_for_one_each_and_its_expression_is_tested():

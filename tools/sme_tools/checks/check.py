@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sme_tools.checks import wording
-from sme_tools.checks.conditions import Condition
+from sme_tools.checks.conditions import Condition, matches_any
 from sme_tools.checks.finding import Severity
 from sme_tools.errors import CheckInvalid, UsageError
 from sme_tools.yaml_source import describe, read_yaml
+
+
+@cache
+def _refuse_bad_expression(expression: str) -> None:
+    matches_any(expression.replace("{subject}", "x"), [""])
 
 
 class Explains(BaseModel):
@@ -32,7 +36,8 @@ class Explains(BaseModel):
     """A regular expression that a line of the effect's own last words must match: of a unit's log,
     a container's, or the line that was logged. `{subject}` is the cause's subject."""
     may_say: str | None = None
-    """The same, but an effect that has left no words that tell of trouble will do as well."""
+    """The same, but where `when` ties the two, an effect that has left no words of trouble will do
+    as well."""
 
     @cached_property
     def condition(self) -> Condition | None:
@@ -42,10 +47,8 @@ class Explains(BaseModel):
     @field_validator("says", "may_say")
     @classmethod
     def _expression(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
+        if value is not None:
+            _refuse_bad_expression(value)
         return value
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -174,6 +174,24 @@ class Condition:
         if not result:
             return Clear()
         return Holds((item if isinstance(item, dict) else {"value": item},))
+
+
+def matches_any(expression: str, lines: Sequence[str]) -> bool:
+    """Whether a regular expression is found in any of the lines, in time linear in their length.
+
+    Raises:
+        ValueError: it is no regular expression of CEL's, which has no look-around.
+    """
+    try:
+        return bool(_finder().execute({"lines": list(lines), "expression": expression}))
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"not a regular expression: {_first_problem(error)}") from error
+
+
+@cache
+def _finder() -> cel.Program:
+    program: cel.Program = _cel().compile("lines.exists(line, line.matches(expression))")
+    return program
 
 
 def _first_problem(error: Exception) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from sme_tools.checks.check import Explains
+from sme_tools.checks.conditions import matches_any
 from sme_tools.checks.finding import Finding
 from sme_tools.facts import Facts
 
@@ -55,7 +56,7 @@ def agree(link: Explains, cause: Finding, words: Sequence[str]) -> bool:
     if expression is None:
         return True
     if not words:
-        return link.says is None
-    subject = rf"(?<!\w){re.escape(cause.subject)}(?!\w)"
-    sought = re.compile(expression.replace("{subject}", subject))
-    return any(sought.search(line) for line in words)
+        # Silence bears out a link that ties the two by their subjects, and proves nothing else.
+        return link.says is None and link.when is not None
+    name = re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", cause.subject)
+    return matches_any(expression.replace("{subject}", rf"(?:^|\W){name}(?:\W|$)"), words)
