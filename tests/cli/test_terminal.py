@@ -25,21 +25,22 @@ class Terminal:
     def __init__(self, folder, width, height, shell="sh"):
         self.socket = folder / "tmux"
         self.raw = folder / "raw"
-        self.width = width
+        rc = folder / "rc"
+        rc.write_text(f"PS1='{PROMPT}'\n")  # a shell of root takes none from the environment
         environment = {
             **os.environ,
             "PATH": f"{command_folder(folder)}:{os.environ['PATH']}:/usr/sbin",
             "PYTHONPATH": os.pathsep.join(sys.path),
+            "ENV": str(rc),
             "LC_ALL": "C.UTF-8",
         }
         for name in ("NO_COLOR", "FORCE_COLOR", "TMUX"):
             environment.pop(name, None)
         size = ("-x", str(width), "-y", str(height))
-        self.tmux("-f", os.devnull, "new-session", "-d", *size, shell, environment=environment)
+        command = f"bash --noprofile --rcfile {rc}" if shell == "bash" else shell
+        self.tmux("-f", os.devnull, "new-session", "-d", *size, command, environment=environment)
         self.tmux("pipe-pane", "-o", f"cat > {shlex.quote(str(self.raw))}")
-        self.type(f"PS1='{PROMPT}'")  # that of the environment is not for root
-        self.press("Enter")
-        eventually(lambda: re.search(f"^{PROMPT.strip()}", self.screen(), re.MULTILINE))
+        eventually(lambda: self.screen().startswith(PROMPT.strip()))
 
     def tmux(self, *arguments, environment=None):
         ran = subprocess.run(
@@ -217,7 +218,7 @@ def test_tables_keep_names_whole(terminal):
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
 def test_bash_completes(terminal, own_folders):
-    at = terminal(shell="bash --norc --noprofile")
+    at = terminal(shell="bash")
     (own_folders / ".config/sme").mkdir(parents=True)
     (own_folders / ".config/sme/hosts.yaml").write_text("hosts: {webserver: {}}\n")
     at.run('eval "$(_SME_COMPLETE=source_bash sme)"')

@@ -39,7 +39,10 @@ def show(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a known issue: cause, signs, resolution, prevention, and how often it was seen."""
+    """Show a known issue: cause, signs, resolution, prevention.
+
+    And in which incidents it was seen.
+    """
     from sme_cli import session
     from sme_cli.render.issues import find_issue, page
     from sme_cli.render.out import print_json, print_text
