@@ -61,15 +61,18 @@ def report(error: Exception) -> int:
 
 
 def _report_other(error: Exception) -> int:
-    """What the command line's parser objects to, a full disk behind stdout, or a fault of ours."""
+    """What the parser of the command line objects to, a disk that refuses, or our own fault."""
     from sme_cli.render.out import complain, silence_stdout
 
     if show := getattr(error, "show", None):  # typer hides the class of its errors
         show()
         return int(getattr(error, "exit_code", exit_codes.USAGE))
-    if isinstance(error, OSError) and error.filename is None and error.strerror:
-        silence_stdout()
-        complain(f"the output can't be written: {error.strerror}")
+    if isinstance(error, OSError) and error.strerror:
+        if error.filename is None:
+            silence_stdout()
+            complain(f"the output can't be written: {error.strerror}")
+        else:
+            complain(f"{error.filename}: {error.strerror}", "What is wrong with it? sme doctor")
         return exit_codes.FAILURE
     if type(error).__name__ == "Abort":
         complain("there was no answer to a question")

@@ -100,6 +100,23 @@ def test_a_read_only_disk_takes_nothing_and_gives_what_it_has(unshare, full_host
     assert answer.code == 4
 
 
+def test_a_read_only_home(unshare, full_host, own_folders):
+    script = f"""
+        sme() {{ "$PYTHON" -m sme_cli "$@"; }}; unset SME_STATE_DIR
+        mount --bind {own_folders} {own_folders} && mount -o remount,ro,bind {own_folders}
+        sme hosts add web1 10.0.0.5; echo "added: $?"
+        sme facts localhost --level 1 --json >/dev/null; echo "facts: $?"
+        sme issues search disk full >/dev/null; echo "search: $?"
+        sme diagnose {full_host}
+    """
+    answer = in_namespace(unshare, script)
+    assert "added: 4\nfacts: 0\nsearch: 0\n✗ web1: / is 100 % full" in answer.out
+    assert answer.code == 4
+    assert "hosts.yaml can't be written: Read-only file system" in answer.err
+    assert "can't be made: Read-only file system" in answer.err
+    assert "SME_STATE_DIR" in answer.err
+
+
 def run_remedy(answer):
     """Type the command that the first complaint's remedy ends with."""
     command = re.search(r"(?:mkdir|rm) -.*", answer.err)

@@ -119,9 +119,10 @@ def state_folder(settings: Settings) -> Path:
             remedy="Free space or make its parent writable, or set SME_STATE_DIR to another.",
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
+        mine = folder.stat().st_uid == os.getuid()
+        way = f"chmod u+wx {folder}, or set" if mine else "It is another user's. Set"
         raise StateError(
-            f"{folder}: can't be written to",
-            remedy=f"chmod u+wx {folder}, or set SME_STATE_DIR to another.",
+            f"{folder}: can't be written to", remedy=f"{way} SME_STATE_DIR to a folder of yours."
         )
     return folder
 
