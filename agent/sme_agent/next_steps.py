@@ -28,10 +28,10 @@ def next_steps(
     steps = [step for root in roots for step in _steps_of(case, root, most=4 - len(roots))]
     ways = _ways_to_the_unreached(case)
     steps = [*steps[:MOST_STEPS], *ways]
-    if verdict != "cause-found":
-        steps += _make_readable(case)
+    unread_ = [] if verdict == "cause-found" else _make_readable(case)
     if verdict in ("cause-unknown", "incomplete"):
-        steps += _looks_still_open(case, graph, told=bool(steps))
+        steps += _looks_still_open(case, graph, told=bool(steps or unread_))
+    steps += unread_
     return steps[: MOST_STEPS + len(ways)]
 
 
@@ -84,10 +84,20 @@ def _ways_to_the_unreached(case: Case) -> list[NextStep]:
 
 def _make_readable(case: Case) -> list[NextStep]:
     return [
-        NextStep(text=f"Make readable on {host}: {several(ids)}", why=reason)
+        NextStep(text=_way_to_read(host, several(ids), reason), why=shortened(reason))
         for (host, reason), ids in unread(case).items()
         if host not in case.incident.unreachable
     ]
+
+
+def _way_to_read(host: str, probes: str, reason: str) -> str:
+    if reason.startswith("needs root"):
+        return f"Make readable on {host}: {probes}: set user: root, or sudo: true, in hosts.yaml"
+    if reason == "not in the snapshot":
+        return f"Record {host} anew, for it lacks {probes}: sme snapshot {host} -o FILE"
+    if reason.startswith("timed out"):
+        return f"See what keeps {probes} waiting on {host}"
+    return f"Make readable on {host}: {probes}"
 
 
 def _looks_still_open(case: Case, graph: CauseGraph, *, told: bool) -> list[NextStep]:

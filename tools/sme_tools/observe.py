@@ -92,7 +92,7 @@ def _read(probe: Probe, evidence: Evidence, facts: Facts) -> None:
         try:
             value = probe.read(evidence.stdout)
         except ProbeError as error:
-            reason = error.message
+            reason = error.message.removeprefix(f"probe {probe.id}: ")
     if value is not None:
         facts.put(probe.id, value)
     facts.probes.append(

@@ -243,10 +243,16 @@ def _numbered(steps: Iterable[tuple[NextStep, str]]) -> Iterator[Line]:
 
 
 def _print_evidence(incident: Incident, store: IncidentStore) -> None:
+    absent = []
     for id in store.evidence_ids(incident.id):
         item = store.evidence(incident.id, id)
+        if item.is_absent:
+            absent.append(item.id)
+            continue
         how = item.outcome if item.exit_code is None else f"exit {item.exit_code}"
         sys.stdout.write(as_encodable(f"\n── {item.id} ({how}, {item.duration_s:.2f} s)\n"))
         for stream in (item.stdout, item.stderr):
             if stream.strip():
                 sys.stdout.write(visible(stream).rstrip("\n") + "\n")
+    if absent:
+        sys.stdout.write(as_encodable(f"\n── no such program there: {', '.join(absent)}\n"))
