@@ -17,6 +17,7 @@ from sme_agent.reach import Reach
 from sme_agent.rules import RuleReasoner
 from sme_agent.state import InvestigationState, new_state
 from sme_agent.workspace import Knowledge, Workspace
+from sme_memory.database import write_ahead
 from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incident import Incident
 from sme_memory.incidents import IncidentStore
@@ -191,6 +192,7 @@ def _checkpoints(path: Path) -> Iterator[SqliteSaver]:
         with closing(
             sqlite3.connect(path, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
         ) as connection:
+            write_ahead(connection)
             saver = SqliteSaver(connection)
             saver.setup()
             yield saver

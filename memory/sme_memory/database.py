@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -97,7 +98,7 @@ class Database:
         database.execute("PRAGMA synchronous=FULL")
         if version == len(self._forms):
             return
-        database.execute("PRAGMA journal_mode=WAL")
+        write_ahead(database)
         database.execute("BEGIN IMMEDIATE")
         for change in self._forms[_form(database) :]:  # another process may have been quicker
             for statement in filter(str.strip, change.split(";")):
@@ -108,6 +109,27 @@ class Database:
     def fault(self, problem: str) -> StateError:
         """The error for a problem with this file, with what to do about it."""
         return StateError(f"{self.path}: {problem}", remedy=_remedy(problem, self.path))
+
+
+def write_ahead(database: sqlite3.Connection) -> None:
+    """Switch a new database to a write-ahead log.
+
+    SQLite's own busy timeout does not hold for this statement: of two that make the database at
+    the same moment, one is refused at once.
+
+    Raises:
+        sqlite3.Error: it can't be switched.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _make_for_owner(path: Path) -> None:
