@@ -34,11 +34,16 @@ def _run() -> int:
     from sme_cli.root import app
 
     try:
-        return app(standalone_mode=False) or exit_codes.CLEAN
+        code: int = app(standalone_mode=False) or exit_codes.CLEAN
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):
             raise ended.__context__ from None  # typer would exit with 1
         return ended.code if isinstance(ended.code, int) else exit_codes.CLEAN
+    if code == exit_codes.INTERRUPTED:
+        from sme_cli.render.out import complain
+
+        complain("stopped")
+    return code
 
 
 def report(error: Exception) -> int:

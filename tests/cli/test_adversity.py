@@ -227,6 +227,17 @@ def test_ctrl_c_keeps_what_was_found_and_resume_goes_on(
     assert sme(*command).code == 2, "concluded: nothing to go on with"
 
 
+def test_ctrl_c_in_other_commands(start_sme, silent, tmp_path):
+    file = tmp_path / "never.smesnap"
+    for command in (["facts", silent], ["snapshot", silent, "-o", file], ["hosts", "test", silent]):
+        running = start_sme(*command)
+        time.sleep(1.5)
+        running.process.send_signal(signal.SIGINT)
+        answer = running.wait(SOON_S)
+        assert (answer.code, answer.out, answer.err) == (130, "", "sme: stopped\n")
+    assert not file.exists()
+
+
 def test_a_second_ctrl_c_ends_at_once(start_sme, sme, silent, own_folders):
     running = start_sme("diagnose", silent)
     eventually(begun(own_folders))
