@@ -17,7 +17,7 @@ from sme_agent.reach import Reach
 from sme_agent.rules import RuleReasoner
 from sme_agent.state import InvestigationState, new_state
 from sme_agent.workspace import Knowledge, Workspace
-from sme_memory.database import write_ahead
+from sme_memory.database import BUSY_TIMEOUT_S, write_ahead
 from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incident import Incident
 from sme_memory.incidents import IncidentStore
@@ -29,9 +29,6 @@ from sme_tools.safety.redaction import Redactor
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite import SqliteSaver
-
-BUSY_TIMEOUT_S = 10.0
-"""For another sme to end its transaction."""
 
 
 @dataclass(frozen=True)
