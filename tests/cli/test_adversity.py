@@ -229,11 +229,13 @@ def test_ctrl_c_keeps_what_was_found_and_resume_goes_on(
 
 def test_ctrl_c_in_other_commands(start_sme, silent, tmp_path):
     file = tmp_path / "never.smesnap"
-    for command in (["facts", silent], ["snapshot", silent, "-o", file], ["hosts", "test", silent]):
-        running = start_sme(*command)
-        time.sleep(1.5)
-        running.process.send_signal(signal.SIGINT)
-        answer = running.wait(SOON_S)
+    commands = (["facts", silent], ["snapshot", silent, "-o", file], ["hosts", "test", silent])
+    running = [start_sme(*command) for command in commands]
+    time.sleep(2.5)  # until all of them wait for the host
+    for one in running:
+        one.process.send_signal(signal.SIGINT)
+    for one in running:
+        answer = one.wait(SOON_S)
         assert (answer.code, answer.out, answer.err) == (130, "", "sme: stopped\n")
     assert not file.exists()
 
