@@ -14,6 +14,7 @@ from sme_agent.case import Case
 from sme_agent.events import Concluded, Event, NotKept
 from sme_agent.nodes import Nodes, baseline
 from sme_agent.reach import Reach
+from sme_agent.recall import recall
 from sme_agent.rules import RuleReasoner
 from sme_agent.state import InvestigationState, new_state
 from sme_agent.workspace import Knowledge, Workspace
@@ -165,6 +166,7 @@ class Colleague:
             case.evidence[id] = self.incidents.evidence(incident.id, id)
         if case.facts:
             case.judge()
+            recall(case, knowledge.retriever, self.incidents)
         return case
 
 

@@ -198,3 +198,17 @@ def test_a_cancelled_investigation_says_how_to_go_on(colleague, full_host):
     assert kept.status == "interrupted"
     incident, _ = conclude(colleague.resume(kept, [full_host]))
     assert incident.diagnosis.verdict == "cause-found"
+
+
+def test_what_was_recalled_before_an_interruption_still_counts(colleague, healthy_host):
+    symptom = "404 on /api/generate since we changed the inference back end from ollama to vllm"
+    whole, _ = conclude(colleague.investigate([healthy_host], symptom))
+    assert whole.diagnosis.known_issues
+    events = colleague.investigate([healthy_host], symptom)
+    for event in events:
+        if isinstance(event, StepStarted) and event.step == "analyze":
+            break
+    events.close()
+    resumed, _ = conclude(colleague.resume(colleague.incidents.load("last"), [healthy_host]))
+    assert resumed.id != whole.id
+    assert resumed.diagnosis.known_issues == whole.diagnosis.known_issues
