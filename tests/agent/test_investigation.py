@@ -206,7 +206,7 @@ def test_what_was_recalled_before_an_interruption_still_counts(colleague, health
     assert whole.diagnosis.known_issues
     events = colleague.investigate([healthy_host], symptom)
     for event in events:
-        if isinstance(event, StepStarted) and event.step == "analyze":
+        if isinstance(event, StepStarted) and event.step == "recall":
             break
     events.close()
     resumed, _ = conclude(colleague.resume(colleague.incidents.load("last"), [healthy_host]))
