@@ -24,6 +24,7 @@ class Terminal:
 
     def __init__(self, folder, width, height, shell="sh"):
         self.socket = folder / "tmux"
+        self.commands = 0
         self.raw = folder / "raw"
         rc = folder / "rc"
         rc.write_text(f"PS1='{PROMPT}'\n")  # a shell of root takes none from the environment
@@ -66,17 +67,24 @@ class Terminal:
 
     def start(self, command):
         self.tmux("clear-history")
-        self.type(f"clear; {command}; echo ended=$?")
+        self.commands += 1  # what the command before left may still be on the screen
+        self.type(f"clear; {command}; echo ended {self.commands}=$?")
         self.press("Enter")
 
     def answer(self):
-        eventually(lambda: re.search(r"^ended=\d+$", self.screen(), re.MULTILINE), WAIT_S)
-        shown = self.screen()
-        return shown[: shown.index("ended=")] if "clear;" not in shown else shown
+        shown, _ = eventually(self.ended, WAIT_S)
+        return shown
+
+    def ended(self):
+        """What the last command left on the screen, and its exit code, when it has ended."""
+        screen = self.screen()
+        last = re.search(rf"^ended {self.commands}=(\d+)$", screen, re.MULTILINE)
+        return last and (screen[: last.start()], int(last[1]))
 
     @property
     def code(self):
-        return int(re.findall(r"^ended=(\d+)$", self.screen(), re.MULTILINE)[-1])
+        _, code = self.ended()
+        return code
 
     def close(self):
         self.tmux("kill-server")
@@ -149,7 +157,7 @@ def test_a_dumb_terminal_gets_no_escape_sequence(terminal, full_host):
     screen = at.run(f"TERM=dumb sme diagnose {full_host}")
     assert "✗ web1: / is 100 % full" in screen
     said = at.raw.read_text("utf-8", "replace")
-    assert "\x1b" not in said[said.rindex("✗ web1") :].split("ended=")[0]
+    assert "\x1b" not in said[said.rindex("✗ web1") :].split("ended ")[0]
 
 
 @pytest.fixture
