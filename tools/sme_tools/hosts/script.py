@@ -24,6 +24,7 @@ from typing import Literal
 
 from sme_tools.hosts.evidence import Evidence, Outcome, Privilege
 from sme_tools.hosts.frames import Frame, StreamSplitter
+from sme_tools.hosts.purpose import Purpose
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,13 @@ class Script:
     """Steps that travel together in one round trip.
 
     `round` becomes part of the evidence ids, so that a second look at a host is told from the
-    first.
+    first. `purpose` goes to the audit log; on a real host nothing runs without one.
     """
 
     steps: Sequence[Step]
     sudo: bool = False
     round: int = 1
+    purpose: Purpose | None = None
     marker: str = field(default_factory=lambda: f"sme-{secrets.token_hex(16)}")
 
     def text(self) -> str:
