@@ -6,13 +6,13 @@ import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sme_agent.case import Case
 from sme_agent.events import Concluded, Event, NotKept
-from sme_agent.nodes import Nodes, baseline
+from sme_agent.nodes import Nodes, baseline, first_look
 from sme_agent.reach import Reach
 from sme_agent.recall import recall
 from sme_agent.rules import RuleReasoner
@@ -44,6 +44,8 @@ class Colleague:
     open_transport: Callable[[Host], Transport]
     timeout_s: float = 60.0
     """For one look at one host."""
+    redactor: Redactor = field(default_factory=Redactor)
+    """The one of the guarded transports, if `open_transport` gives such."""
 
     def investigate(
         self,
@@ -65,7 +67,7 @@ class Colleague:
             Interrupted: it was cancelled.
             UsageError, StateError: see the messages. A host that fails is an event, no exception.
         """
-        symptom = Redactor().text(symptom) if symptom else None
+        symptom = self.redactor.text(symptom) if symptom else None
         incident = Incident.begin([host.name for host in hosts], symptom, targets)
         yield from self._run(incident, hosts, new_state(incident.id), cancelled)
 
@@ -98,10 +100,10 @@ class Colleague:
     ) -> Iterator[Event]:
         by_name = {host.name: host for host in hosts}
         stop = cancelled or threading.Event()
-        with Reach(by_name, self.open_transport, self.timeout_s, stop) as reach:
+        with Reach(by_name, self.open_transport, self.timeout_s, stop, self.redactor) as reach:
             if state is not None:
                 # The hosts answer while checks, known issues and langgraph are still being read.
-                reach.look_early(baseline(by_name))
+                reach.look_early(baseline(by_name), first_look(incident))
             workspace = self._workspace(incident, reach)
             if state is not None:
                 self.incidents.create(incident)

@@ -11,8 +11,9 @@ from sme_agent.reach import Plan
 from sme_agent.recall import recall
 from sme_agent.state import InvestigationState
 from sme_agent.workspace import Workspace
-from sme_memory.incident import Step, TimelineEntry
+from sme_memory.incident import Incident, Step, TimelineEntry
 from sme_tools.checks.conditions import Holds
+from sme_tools.hosts.purpose import Purpose, this_user
 from sme_tools.observe import Observation
 from sme_tools.probes.registry import probes
 
@@ -28,7 +29,7 @@ class Nodes:
         """Run the baseline probes on every host and judge the checks."""
         hosts = ", ".join(self._case.hosts)
         self._begin("observe", f"looking at {hosts}")
-        self._look(baseline(self._case.hosts), round=1)
+        self._look(baseline(self._case.hosts), first_look(self._case.incident), round=1)
         found = len(self._case.incident.findings)
         self._save("observe", f"{found} findings on {hosts}")
         return {**state, "round": 1}
@@ -57,7 +58,8 @@ class Nodes:
         plan: dict[str, list[str]] = {}
         for request in state["requests"]:
             plan.setdefault(request["host"], []).extend(request["probes"])
-        self._look(plan, round_)
+        incident = self._case.incident.id
+        self._look(plan, Purpose.of_probes(self._at.reasoner.name, why, incident=incident), round_)
         self._save("act", f"looked deeper: {why}")
         return {**state, "round": round_, "requests": []}
 
@@ -99,7 +101,7 @@ class Nodes:
         self._save("learn", f"recorded; known issues recognised: {', '.join(confirmed) or 'none'}")
         return state
 
-    def _look(self, plan: Plan, round: int) -> None:
+    def _look(self, plan: Plan, purpose: Purpose, round: int) -> None:
         """Run probes and take what they say into the case; then judge anew.
 
         Raises:
@@ -107,7 +109,7 @@ class Nodes:
         """
         case = self._case
         try:
-            for event in self._at.reach.look(plan, round):
+            for event in self._at.reach.look(plan, purpose, round):
                 if isinstance(event, Observation):
                     case.take(event.facts, event.evidence)
                     case.incident.unreachable.pop(event.facts.host, None)
@@ -141,3 +143,9 @@ def baseline(hosts: Iterable[str]) -> dict[str, list[str]]:
     """The probes of level 1, for each of these hosts."""
     ids = [probe.id for probe in probes().values() if probe.level == 1]
     return dict.fromkeys(hosts, ids)
+
+
+def first_look(incident: Incident) -> Purpose:
+    """What the baseline is looked at for: whoever began the incident wants it."""
+    why = f"diagnose: {incident.symptom}" if incident.symptom else "diagnose"
+    return Purpose.of_probes(this_user(), why, incident=incident.id)

@@ -14,6 +14,7 @@ from sme_agent.events import CommandDone, HostFailed
 from sme_tools.errors import HostError, Interrupted
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
+from sme_tools.hosts.purpose import Purpose
 from sme_tools.hosts.transport import Closing, Transport
 from sme_tools.observe import Observation, observe, observed_so_far
 from sme_tools.probes.registry import Probe, find_probe
@@ -38,15 +39,18 @@ class Reach(Closing):
     """For one look at one host."""
     cancelled: threading.Event
     """Set from outside to end the investigation at the next chance."""
+    redactor: Redactor
+    """For hosts whose transport is not guarded."""
     _transports: dict[str, Transport] = field(default_factory=dict)
-    _redactor: Redactor = field(default_factory=Redactor)
     _early: Look | None = None
 
-    def look_early(self, plan: Plan) -> None:
+    def look_early(self, plan: Plan, purpose: Purpose) -> None:
         """Begin the first look in the background; the next `look` takes it over."""
-        self._early = Look(self, plan, round=1)
+        self._early = Look(self, plan, purpose, round=1)
 
-    def look(self, plan: Plan, round: int) -> Iterator[CommandDone | Observation | HostFailed]:
+    def look(
+        self, plan: Plan, purpose: Purpose, round: int
+    ) -> Iterator[CommandDone | Observation | HostFailed]:
         """Run probes on several hosts at once and yield what happens, each host's facts included.
 
         A host that can't be reached, or is lost, is a HostFailed; the others go on.
@@ -54,7 +58,7 @@ class Reach(Closing):
         Raises:
             Interrupted: `cancelled` was set.
         """
-        look, self._early = self._early or Look(self, plan, round), None
+        look, self._early = self._early or Look(self, plan, purpose, round), None
         yield from look.events()
 
     def heed_cancellation(self) -> None:
@@ -62,7 +66,9 @@ class Reach(Closing):
         if self.cancelled.is_set():
             raise Interrupted("stopped")
 
-    def observe(self, host: str, probes: Sequence[Probe], round: int, done: Done) -> Observation:
+    def observe(
+        self, host: str, probes: Sequence[Probe], purpose: Purpose, round: int, done: Done
+    ) -> Observation:
         """One look at one host over its connection, which is opened on first use and kept."""
         if host not in self._transports:
             self._transports[host] = self.open_transport(self.hosts[host])
@@ -71,8 +77,9 @@ class Reach(Closing):
             self._transports[host],
             probes,
             timeout_s=self.timeout_s,
+            purpose=purpose,
             round=round,
-            redactor=self._redactor,
+            redactor=self.redactor,
             progress=lambda evidence: done.put((host, evidence)),
         )
         if found.lost is not None:
@@ -111,8 +118,9 @@ class Look:
     The threads are daemons: the end of the program, Ctrl-C too, waits for no silent host.
     """
 
-    def __init__(self, reach: Reach, plan: Plan, round: int) -> None:
+    def __init__(self, reach: Reach, plan: Plan, purpose: Purpose, round: int) -> None:
         self._reach = reach
+        self._purpose = purpose
         self._plan = {host: [find_probe(id) for id in ids] for host, ids in plan.items() if ids}
         self._round = round
         self._done: Done = queue.SimpleQueue()
@@ -169,7 +177,8 @@ class Look:
 
     def _look_at(self, host: str) -> None:
         with _Reporting(self._done, host):
-            found = self._reach.observe(host, self._plan[host], self._round, self._done)
+            probes = self._plan[host]
+            found = self._reach.observe(host, probes, self._purpose, self._round, self._done)
             self._done.put((host, found))
 
     def _next(self) -> tuple[str, Evidence | Observation | HostError]:

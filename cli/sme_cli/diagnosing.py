@@ -39,14 +39,16 @@ def diagnose_hosts(
     def begin(colleague: Colleague, cancelled: threading.Event) -> Iterator[Event]:
         return colleague.investigate(hosts, spoken, targets=targets, cancelled=cancelled)
 
+    guard = session.guard()
     try:
-        return _follow(session.colleague(timeout_s), begin, screen)
+        return _follow(session.colleague(timeout_s, guard=guard), begin, screen)
     except StateError as error:
         complain(str(error), error.remedy)
     with session.scratch_folder() as folder:
         note("sme: looking without a memory: this diagnosis is not kept")
         try:
-            _follow(session.colleague(timeout_s, folder), begin, screen.unkept())
+            colleague = session.colleague(timeout_s, guard=guard, folder=folder)
+            _follow(colleague, begin, screen.unkept())
         except Interrupted as error:
             raise Interrupted("stopped; nothing is kept") from error
     return exit_codes.FAILURE
@@ -54,7 +56,7 @@ def diagnose_hosts(
 
 def resume_incident(id: str, timeout_s: float | None, screen: Screen) -> int:
     """Go on with an interrupted incident, and show it; returns the exit code."""
-    colleague = session.colleague(timeout_s)
+    colleague = session.colleague(timeout_s, guard=session.guard())
     incident = colleague.incidents.load(id)
     hosts = session.select(incident.targets)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,15 @@ if TYPE_CHECKING:
     from sme_agent.workspace import Knowledge
     from sme_knowledge.retrieval import Retriever
     from sme_knowledge.store import KnownIssues
+    from sme_memory.audit_log import AuditLog
     from sme_memory.evolution_log import EvolutionLog
     from sme_memory.incidents import IncidentStore
     from sme_tools.checks.check import Check
+    from sme_tools.errors import StateError
     from sme_tools.hosts.host import Host
     from sme_tools.hosts.inventory import Inventory
     from sme_tools.hosts.transport import Transport
+    from sme_tools.safety.guard import Guard
     from sme_tools.settings import Settings
 
 SCRATCH_BYTES = 16 * 1024 * 1024
@@ -90,12 +94,38 @@ def evolution_log() -> EvolutionLog:
     return EvolutionLog(settings().state_dir / "evolution.jsonl")
 
 
-def open_transport(host: Host) -> Transport:
-    """A transport with the user's time limits; keys with a passphrase are asked for if we can."""
+def audit_log() -> AuditLog:
+    """The audit log on this machine."""
+    from sme_memory.audit_log import AuditLog
+
+    return AuditLog(settings().state_dir / "audit.jsonl")
+
+
+def guard() -> Guard:
+    """What the ways to all hosts of one command share."""
+    from sme_cli.render.out import complain
+    from sme_tools.safety.guard import Guard
+
+    def tell(error: StateError) -> None:
+        complain(f"not in the audit log: {error}", error.remedy)
+
+    return Guard(audit_log(), tell)
+
+
+def open_transport(host: Host, guard: Guard) -> Transport:
+    """The guarded way to a host, with the user's time limits; a snapshot is only read.
+
+    Keys with a passphrase are asked for if we can.
+    """
     from sme_cli.passphrase import asker
+    from sme_tools.hosts.guarded import GuardedTransport
     from sme_tools.hosts.open import open_transport as open_
 
-    return open_(host, connect_timeout_s=settings().connect_timeout_s, ask_passphrase=asker())
+    limit = settings().connect_timeout_s
+    transport = open_(host, connect_timeout_s=limit, ask_passphrase=asker())
+    if host.transport == "replay":
+        return transport
+    return GuardedTransport(host, transport, guard)
 
 
 def knowledge() -> Knowledge:
@@ -106,7 +136,9 @@ def knowledge() -> Knowledge:
     return Knowledge(checks=checks(), issues=issues, retriever=retriever(issues))
 
 
-def colleague(timeout_s: float | None = None, folder: Path | None = None) -> Colleague:
+def colleague(
+    timeout_s: float | None = None, *, guard: Guard, folder: Path | None = None
+) -> Colleague:
     """Everything an investigation needs; `folder` is for its state, else it is the user's own.
 
     Raises:
@@ -124,8 +156,9 @@ def colleague(timeout_s: float | None = None, folder: Path | None = None) -> Col
         incidents=IncidentStore(folder / "incidents.db"),
         log=EvolutionLog(folder / "evolution.jsonl"),
         checkpoints=folder / "checkpoints.db",
-        open_transport=open_transport,
+        open_transport=partial(open_transport, guard=guard),
         timeout_s=timeout_s or chosen.timeout_s,
+        redactor=guard.redactor,
     )
 
 

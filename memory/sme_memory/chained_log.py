@@ -17,7 +17,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +60,15 @@ class Verified(BaseModel):
     """The beginning of a line whose writer was killed; the next append sets it aside."""
 
 
+class NewEntry(NamedTuple):
+    """What the writer of an entry says; `data` is what JSON can say."""
+
+    kind: str
+    actor: str
+    subject: str
+    data: Mapping[str, Any]
+
+
 class _Head(NamedTuple):
     seq: int
     hash: str
@@ -88,12 +97,25 @@ class ChainedLog:
         Raises:
             LogBroken: the last line is damaged, and no head says where the chain stands.
         """
+        return self.append_all([NewEntry(kind, actor, subject, data or {})])[0]
+
+    def append_all(self, entries: Sequence[NewEntry]) -> list[LogEntry]:
+        """Write entries under one lock with one wait for the disk; all are kept, or none.
+
+        Only a kill or a crash in the middle can leave the first ones of them.
+
+        Raises:
+            LogBroken: the last line is damaged, and no head says where the chain stands.
+            ValueError: `data` is nothing that JSON can say; nothing was written.
+        """
+        if not entries:
+            return []
         with locked(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, fcntl.LOCK_EX) as log:
             torn = self._set_torn_line_aside(log)
             if torn:
                 repaired = {"torn_bytes": torn, "kept_in": self._torn_path.name}
-                self._write(log, "log.repaired", "sme", self.path.name, repaired)
-            return self._write(log, kind, actor, subject, dict(data or {}))
+                self._write(log, [NewEntry("log.repaired", "sme", self.path.name, repaired)])
+            return self._write(log, entries)
 
     def read(self, *, since: datetime | None = None, kind: str | None = None) -> list[LogEntry]:
         """The entries in order, without the check of the chain.
@@ -149,30 +171,31 @@ class ChainedLog:
             raise self._broken(number, "does not continue the line before it")
         return _Head(entry.seq, entry.hash)
 
-    def _write(
-        self, log: int, kind: str, actor: str, subject: str, data: dict[str, Any]
-    ) -> LogEntry:
-        before = self._chain_stands_at(log)
-        body = {
-            "seq": before.seq + 1,
-            "at": datetime.now(UTC).isoformat(),
-            "kind": kind,
-            "actor": actor,
-            "subject": subject,
-            "data": data,
-            "prev": before.hash,
-        }
-        line = _line({**body, "hash": _hash(body)})
+    def _write(self, log: int, entries: Sequence[NewEntry]) -> list[LogEntry]:
+        stands = self._chain_stands_at(log)
+        written, lines = list[LogEntry](), list[bytes]()
+        for new in entries:
+            body = {
+                "seq": stands.seq + 1,
+                "at": datetime.now(UTC).isoformat(),
+                "kind": new.kind,
+                "actor": new.actor,
+                "subject": new.subject,
+                "data": dict(new.data),
+                "prev": stands.hash,
+            }
+            lines.append(_line({**body, "hash": _hash(body)}))
+            written.append(self._parsed((stands.seq + 1, lines[-1])))
+            stands = _Head(written[-1].seq, written[-1].hash)
         size = os.fstat(log).st_size
         try:
-            write_all(log, line)
+            write_all(log, b"".join(lines))
             os.fsync(log)
         except OSError:
             os.ftruncate(log, size)  # a full disk takes half a line
             raise
-        entry = self._parsed((before.seq + 1, line))
-        self._write_head(_Head(entry.seq, entry.hash))
-        return entry
+        self._write_head(stands)
+        return written
 
     def _chain_stands_at(self, log: int) -> _Head:
         """What the next line continues: the last line, or the head if that knows of more.

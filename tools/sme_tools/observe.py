@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from sme_tools.errors import HostLost, ProbeError
 from sme_tools.facts import Facts, ProbeRun
 from sme_tools.hosts.evidence import NO_PERMISSION_EXIT_CODE, Evidence
+from sme_tools.hosts.guarded import GuardedTransport
 from sme_tools.hosts.host import Host
+from sme_tools.hosts.purpose import Purpose
 from sme_tools.hosts.script import Script
 from sme_tools.hosts.transport import Transport
 from sme_tools.probes.registry import Probe
@@ -32,25 +34,29 @@ def observe(
     probes: Sequence[Probe],
     *,
     timeout_s: float,
+    purpose: Purpose | None = None,
     round: int = 1,
     redactor: Redactor | None = None,
     progress: Callable[[Evidence], None] = lambda _: None,
 ) -> Observation:
     """Run the probes in one round trip and parse what they print.
 
-    `timeout_s` bounds the whole script. Secrets are redacted before anything is parsed or kept.
+    `timeout_s` bounds the whole script; a guarded transport asks for a `purpose`. Secrets are
+    redacted before anything is parsed or kept: by `redactor`, unless the transport has done that.
 
     Raises:
         HostError: nothing ran. A connection that breaks later is no exception here: what came
             before it is valid, and `lost` says the rest.
     """
+    steps = [probe.step() for probe in probes]
+    script = Script(steps, sudo=host.sudo, round=round, purpose=purpose)
+    is_clean = isinstance(transport, GuardedTransport)
     redactor = redactor or Redactor()
-    script = Script([probe.step() for probe in probes], sudo=host.sudo, round=round)
     found = Observation(Facts(host=host.name, observed_at=datetime.now(UTC)))
     by_id = {probe.id: probe for probe in probes}
     try:
         for raw in transport.run(script, timeout_s=timeout_s):
-            evidence = redactor.evidence(raw)
+            evidence = raw if is_clean else redactor.evidence(raw)
             found.evidence.append(evidence)
             _read(by_id[evidence.step], evidence, found.facts)
             progress(evidence)

@@ -105,6 +105,7 @@ def test(
     from sme_cli import session
     from sme_cli.render.out import note, print_json, print_table
     from sme_tools.hosts.contact import contact
+    from sme_tools.hosts.purpose import Purpose, this_user
 
     target = session.inventory().resolve(host)
     if accept_new_key:
@@ -112,8 +113,9 @@ def test(
 
         fingerprint = accept(target, connect_timeout_s=session.settings().connect_timeout_s)
         note(f"accepted {fingerprint}")
-    with session.open_transport(target) as transport:
-        found = contact(target, transport)
+    purpose = Purpose.of_probes(this_user(), "hosts test")
+    with session.open_transport(target, session.guard()) as transport:
+        found = contact(target, transport, purpose)
     if as_json:
         print_json({name.replace(" ", "_"): value for name, value in found.items()})
         return

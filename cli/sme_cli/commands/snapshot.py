@@ -30,6 +30,7 @@ def snapshot(
 
     from sme_cli import session
     from sme_cli.render.out import note, print_json, print_text
+    from sme_tools.hosts.purpose import Purpose, this_user
     from sme_tools.hosts.snapshot import write_snapshot
     from sme_tools.observe import observe
     from sme_tools.probes.registry import probes
@@ -38,9 +39,11 @@ def snapshot(
     moment = datetime.now().strftime("%Y%m%d-%H%M%S")
     path = output or Path(f"{target.name.replace('/', '_')}-{moment}.smesnap")
     _must_take_files(path.parent)
-    with session.open_transport(target) as transport:
+    limit = session.settings().timeout_s
+    purpose = Purpose.of_probes(this_user(), "snapshot")
+    with session.open_transport(target, session.guard()) as transport:
         found = observe(
-            target, transport, list(probes().values()), timeout_s=session.settings().timeout_s
+            target, transport, list(probes().values()), timeout_s=limit, purpose=purpose
         )
     write_snapshot(path, target.name, found.evidence)
     unread = len(found.facts.unknown())

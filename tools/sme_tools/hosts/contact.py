@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sme_tools.hosts.host import Host
+from sme_tools.hosts.purpose import Purpose
 from sme_tools.hosts.script import Script, Step
 from sme_tools.hosts.transport import Transport
 
@@ -13,9 +14,11 @@ _STEPS = (
 )
 
 
-def contact(host: Host, transport: Transport, *, timeout_s: float = 30.0) -> dict[str, str]:
+def contact(
+    host: Host, transport: Transport, purpose: Purpose, *, timeout_s: float = 30.0
+) -> dict[str, str]:
     """What answered: system, user, and how root would be had. Raises HostError."""
-    script = Script(_STEPS, sudo=host.sudo)
+    script = Script(_STEPS, sudo=host.sudo, purpose=purpose)
     answers = {item.step: item for item in transport.run(script, timeout_s=timeout_s)}
     privilege = answers["root"].privilege
     if privilege == "user":

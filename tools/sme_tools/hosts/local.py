@@ -14,6 +14,7 @@ from typing import IO, Literal
 from sme_tools.errors import HostLost, NoPosixShell
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
+from sme_tools.hosts.purpose import own_account
 from sme_tools.hosts.script import Script, ScriptReader
 from sme_tools.hosts.transport import Closing
 
@@ -29,6 +30,11 @@ class LocalTransport(Closing):
         self._host = host
         self._shell = shell
         self._running: set[subprocess.Popen[bytes]] = set()
+
+    @property
+    def account(self) -> str:
+        """The account of this process."""
+        return own_account()
 
     def run(self, script: Script, *, timeout_s: float) -> Iterator[Evidence]:
         """See `Transport.run`."""

@@ -37,6 +37,9 @@ class Purpose:
     """The id of the incident that this belongs to."""
     is_probe: bool = False
     """Fixed text of this program. Anything else is announced in the audit log before it runs."""
+    is_undo: bool = False
+    """Takes an approved change back. It runs even where the audit log can't be written, which stops
+    any other change: a missing line is better than a host that is left half changed."""
 
     def __post_init__(self) -> None:
         for name in ("actor", "why", "reason"):
@@ -44,6 +47,8 @@ class Purpose:
                 raise ValueError(f"a purpose has to say its {name}")
         if self.verdict == "change" and (self.is_probe or not self.approval):
             raise ValueError("a change is no probe, and names the approval that allows it")
+        if self.is_undo and self.verdict != "change":
+            raise ValueError("what takes a change back is a change")
 
     @classmethod
     def of_probes(cls, actor: str, why: str, *, incident: str | None = None) -> Purpose:
@@ -51,10 +56,14 @@ class Purpose:
         return cls(actor, why, "read-only", OWN_COMMAND, incident=incident, is_probe=True)
 
 
-def this_user() -> str:
-    """The actor of what a user typed: the account that this process runs as."""
+def own_account() -> str:
+    """The name of the account that this process runs as; its number if it has none."""
     try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run as an account without a name
-        name = str(os.getuid())
-    return f"user {name}"
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # as in some containers
+        return str(os.getuid())
+
+
+def this_user() -> str:
+    """The actor of what a user typed."""
+    return f"user {own_account()}"

@@ -30,6 +30,10 @@ class ReplayTransport(Closing):
         self._by_step = {item.step: item for item in reversed(self.snapshot.evidence)}
         self._by_command = {item.command: item for item in reversed(self.snapshot.evidence)}
 
+    @property
+    def account(self) -> None:
+        """A snapshot does not say."""
+
     def run(self, script: Script, *, timeout_s: float) -> Iterator[Evidence]:
         """See `Transport.run`; times are those of the recording, and nothing can time out."""
         for step in script.steps:

@@ -31,7 +31,16 @@ class Closing(ABC):
 
 
 class Transport(Protocol):
-    """A way to run a script on one host. Implementations: local, ssh, replay."""
+    """A way to run a script on one host. Implementations: local, ssh, replay, guarded."""
+
+    @property
+    def account(self) -> str | None:
+        """The account that commands run as, before any sudo; None if nobody knows.
+
+        Raises:
+            HostUnreachable: the configuration that says so can't be read.
+        """
+        ...
 
     def run(self, script: Script, *, timeout_s: float) -> Iterator[Evidence]:
         """Yield each step's evidence as soon as it is complete, in the order of the script.

@@ -49,6 +49,11 @@ class SshTransport(Closing):
             self._config = resolve(destination_of(self._host), self._host.identity_file)
         return self._config
 
+    @property
+    def account(self) -> str:
+        """The account that the login is to. Raises HostUnreachable if the files can't be read."""
+        return self.config.user
+
     def connect(self) -> None:
         """Connect and log in now, unless that is done. Raises as `run`."""
         with self._lock:
