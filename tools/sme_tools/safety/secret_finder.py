@@ -13,9 +13,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from sme_tools.safety.secret_contexts import CONTEXTS, FINDERS, Finder
+from sme_tools.safety.secret_blocks import FINDERS, INSIDE_WORDS
+from sme_tools.safety.secret_contexts import CONTEXTS, Finder
 from sme_tools.safety.secret_formats import FORMATS, Format
 from sme_tools.safety.secret_names import WORDS, named_secret
+from sme_tools.safety.secret_programs import PROGRAMS
 from sme_tools.safety.secret_values import PLACEHOLDER_BEGINS, PLACEHOLDER_ENDS, Secret
 
 
@@ -109,7 +111,7 @@ def _tables() -> _Tables:
         for beginning in form.beginnings:
             by_anchor.setdefault(beginning.lower(), []).append(_finder_of(form))
             followed_by[beginning.lower()] = r"(?=\S{8})"
-    for context in CONTEXTS:
+    for context in CONTEXTS + PROGRAMS:
         for anchor in context.anchors:
             by_anchor.setdefault(anchor, []).append(context.find)
     for anchor, finder in FINDERS:
@@ -118,7 +120,7 @@ def _tables() -> _Tables:
         by_anchor.setdefault(word, []).append(named_secret)
         followed_by[word] = "(?![a-z])"
     anchors = {anchor: followed_by.get(anchor, "") for anchor in by_anchor}
-    anywhere = {a: after for a, after in anchors.items() if a in WORDS or not a[0].isalnum()}
+    anywhere = {a: after for a, after in anchors.items() if a in WORDS or a in INSIDE_WORDS or not a[0].isalnum()}
     at_words = {a: after for a, after in anchors.items() if a not in anywhere}
     words = _tree(at_words)
     return _Tables(

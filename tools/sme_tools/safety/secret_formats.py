@@ -38,7 +38,7 @@ _MIXED = r"(?=[A-Za-z_-]*[0-9])"
 
 FORMATS = (
     # clouds
-    _format("aws-key", "AKIA ASIA ABIA ACCA", r"A(?:KIA|SIA|BIA|CCA)[A-Z2-7]{16}" + _END),
+    _format("aws-key", "AKIA ASIA ABIA ACCA", r"A(?:KIA|SIA|BIA|CCA)[A-Z2-7]{16}(?::[A-Za-z0-9+/]{40})?" + _END),
     _format("google-key", "AIza", r"AIza[\w-]{35}"),
     _format("google-token", "ya29.", r"ya29\.[\w-]{20,}"),
     _format("google-token", "1//0", r"1//0[\w-]{20,}", alone=True),
@@ -46,6 +46,7 @@ FORMATS = (
     _format("digitalocean-token", "dop_v1_ doo_v1_ dor_v1_", r"do[por]_v1_[a-f0-9]{64}"),
     _format("heroku-key", "HRKU-", r"HRKU-[\w-]{30,}"),
     _format("cloudflare-key", "v1.0-", r"v1\.0-[a-f0-9]{24}-[a-f0-9]{146}"),
+    _format("cloudflare-token", "cfut_ cfat_ cfk_", r"cf(?:ut|at|k)_[\w-]{40,}"),
     # code hosts and registries
     _format("github-token", "ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9_]{30,}"),
     _format("github-token", "github_pat_", r"github_pat_\w{22,}"),
@@ -59,6 +60,8 @@ FORMATS = (
     _format("docker-token", "dckr_pat_ dckr_oat_", r"dckr_[po]at_[\w-]{20,}"),
     _format("jfrog-key", "AKCp", r"AKCp[A-Za-z0-9]{50,}"),
     _format("rubygems-key", "rubygems_", r"rubygems_[a-f0-9]{48}"),
+    _format("crates-token", "cio", r"cio[A-Za-z0-9]{32}" + _END, alone=True),
+    _format("jfrog-key", "cmVmdGtuO", r"cmVmdGtuO[A-Za-z0-9+/=_-]{50,}"),
     # models
     _format("anthropic-key", "sk-ant-", r"sk-ant-[\w-]{20,}", alone=True),
     _format("openrouter-key", "sk-or-v1-", r"sk-or-v1-[A-Za-z0-9]{20,}", alone=True),
@@ -69,6 +72,10 @@ FORMATS = (
     _format("xai-key", "xai-", r"xai-[A-Za-z0-9]{60,}", alone=True),
     _format("perplexity-key", "pplx-", r"pplx-[A-Za-z0-9]{40,}", alone=True),
     _format("replicate-token", "r8_", r"r8_[A-Za-z0-9]{37}" + _END, alone=True),
+    _format("together-key", "tgp_v1_", r"tgp_v1_[\w-]{40,}"),
+    _format("cerebras-key", "csk-", r"csk-[a-z0-9]{40,}", alone=True),
+    _format("elevenlabs-key", "sk_", r"sk_[a-f0-9]{48}" + _END, alone=True),
+    _format("pinecone-key", "pcsk_", r"pcsk_\w{40,}"),
     # messages and mail
     _format(
         "slack-token",
@@ -87,6 +94,7 @@ FORMATS = (
     ),
     _format("sendgrid-key", "SG.", r"SG\.[\w-]{16,64}\.[\w-]{16,}", alone=True),
     _format("mailgun-key", "key-", r"key-[a-f0-9]{32}" + _END, alone=True),
+    _format("brevo-key", "xkeysib- xsmtpsib-", r"x(?:key|smtp)sib-[a-f0-9]{64}-\w{16}"),
     # money
     _format(
         "stripe-key",
@@ -94,7 +102,20 @@ FORMATS = (
         r"(?:[sr]k_(?:live|test)|whsec)_[A-Za-z0-9+/=]{10,}",
     ),
     _format("shopify-token", "shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32}"),
+    _format("square-token", "sq0", r"sq0[a-z]{3}-[\w-]{22,}", alone=True),
     # what runs a machine room
+    _format("vault-token", "s.", r"s\.(?=\w*\d)(?=\w*[A-Z])[A-Za-z0-9]{24}(?![\w.])", alone=True),
+    _format("datadog-key", "ddapp_ ddapi_ ddpat_", r"ddp?ap[ipt]_\w{30,}|ddpat_\w{30,}"),
+    _format(
+        "doppler-token",
+        "dp.st. dp.ct. dp.pt. dp.sa. dp.scim. dp.audit.",
+        r"dp\.(?:st|ct|pt|sa|scim|audit)\.(?:[\w-]{2,35}\.)?[A-Za-z0-9]{40,44}",
+    ),
+    _format("onepassword-token", "ops_eyJ", r"ops_eyJ[\w+/=-]{50,}"),
+    _format("figma-token", "figd_", r"figd_[\w-]{35,}"),
+    _format("render-key", "rnd_", r"rnd_[A-Za-z0-9]{20,}", alone=True),
+    _format("vercel-token", "vcp_ vci_ vca_ vcr_ vck_", r"vc[piark]_[A-Za-z0-9]{24,}", alone=True),
+    _format("planetscale-key", "pscale_", r"pscale_(?:tkn|pw|oauth)_[\w.=-]{30,}"),
     _format("vault-token", "hvs. hvb. hvr.", r"hv[sbr]\.[\w-]{20,}"),
     _format("terraform-token", "atlasv1.", r"atlasv1\.[\w-]{60,}"),
     _format("grafana-token", "glsa_ glc_", r"gl(?:sa|c)_[A-Za-z0-9+/=_]{30,}", alone=True),
@@ -123,6 +144,13 @@ FORMATS = (
     ),
     # everywhere
     _format("jwt", "eyJ", r"eyJ[\w-]{10,}\.[\w-]{4,}\.[\w.-]*", alone=True),
+    _format("paseto", "v1. v2. v3. v4.", r"v[1-4]\.(?:local|public)\.[\w-]{40,}(?:\.[\w-]+)?", alone=True),
+    _format("password-hash", "$P$ $H$", r"\$[PH]\$[./A-Za-z0-9]{31}"),
+    _format("password-hash", "$8$ $9$", r"\$[89]\$[./A-Za-z0-9]{14}\$[./A-Za-z0-9]{43}"),
+    _format("password-hash", "scrypt:", r"scrypt:\d{1,8}:\d{1,3}:\d{1,3}\$\w{8,64}\$[a-f0-9]{64,}"),
+    _format("password-hash", "grub.pbkdf2.", r"grub\.pbkdf2\.sha512\.\d{1,8}\.[A-F0-9]{32,}\.[A-F0-9]{32,}"),
+    _format("password-hash", "md5", r"md5[a-f0-9]{32}" + _END, alone=True),
+    _format("password-hash", "{SSHA {SHA {SMD5 {MD5} {CRYPT}", r"\{[A-Z0-9]{3,8}\}[A-Za-z0-9+/$.]{20,}={0,2}"),
     _format(
         "password-hash",
         "$1$ $5$ $6$ $7$ $y$ $gy$ $2a$ $2b$ $2x$ $2y$ $argon2 $apr1$ $sha1$",

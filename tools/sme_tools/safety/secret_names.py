@@ -26,12 +26,18 @@ Strength = Literal["password", "secret", "token", "key", "auth", "signature"]
 
 WORDS: dict[str, tuple[str, Strength]] = {
     "password": ("password", "password"),
+    "passwordsalt": ("password", "password"),
     "passwd": ("password", "password"),
     "passwort": ("password", "password"),
     "passphrase": ("password", "password"),
     "passcode": ("password", "password"),
     "pass": ("password", "password"),
     "pwd": ("password", "password"),
+    "pw": ("password", "password"),
+    "rootpw": ("password", "password"),
+    "bindpw": ("password", "password"),
+    "kennwort": ("password", "password"),
+    "wachtwoord": ("password", "password"),
     "psk": ("key", "password"),
     "masterauth": ("password", "password"),
     "secret": ("secret", "secret"),
@@ -45,28 +51,28 @@ WORDS: dict[str, tuple[str, Strength]] = {
 }
 """Anchor → the kind its placeholder names, and how strongly it speaks."""
 
-_NEEDS_BOUNDARY = {"pass", "pwd", "psk", "auth"}
+_NEEDS_BOUNDARY = {"pass", "pwd", "pw", "psk", "auth"}
 """Short enough to end other words: bypass, compass."""
 
 _KEY_QUALIFIER = re.compile(
     r"(?:api|access|secret|private|encrypt(?:ion)?|sign(?:ing)?|master|auth|session|account|deploy"
     r"|app|application|(?:pre-?)?shared|licen[cs]e|storage|consumer|client|webhook|jwt|hmac|crypto"
     r"|cookie|admin|root|write|ingest|integration|subscription|functions?|object|rpc|tunnel|join"
-    r"|recovery|unlock|luks|restic|backup|borg)[ _.-]?$",
+    r"|network|noise|recovery|unlock|luks|restic|backup|borg)[ _.-]?$",
     re.IGNORECASE,
 )
 _INNOCENT_NAME = re.compile(
-    r"(?:public|eos|bos|pad|unk|sep|cls|mask|eot|eom|eog|nl|lf|fim|prefix|suffix|middle|stop|end"
+    r"(?<![A-Za-z])(?:public|eos|bos|pad|unk|sep|cls|mask|eot|eom|eog|nl|lf|fim|prefix|suffix|middle|stop|end"
     r"|start|special|next|prompt|completion|input|output|cached|max|min|num|total|per|unexpected"
     r"|no|proxy|by)[ _.-]?$",
     re.IGNORECASE,
 )
 _TAIL = re.compile(
     r"""
-    (?:[_-]?(?:\d{1,4}|b64|base64|value|data|plain|plaintext|raw|string|old|new|prod|dev|test))?
-    (?: (?P<xml> > (?!\s))
+    (?i:[_-]?(?:\d{1,4}|salt|base|b64|base64|value|data|plain|plaintext|raw|string|old|new|prod|dev|test))?
+    (?: (?P<xml> (?:["'][^<>\n]{0,60})? > (?!\s|<))
       | (?P<close>\\{0,7}["'])? \]?
-        (?: (?P<assign>(?P<room>[ \t]{0,40})(?:=>|:=|=(?![=~])|:(?!:))[ \t]{0,60})
+        (?: (?P<assign>(?P<room>[ \t]{0,40})(?:=>|:=|=(?![=~])|:(?!:)|::(?=[ ]))[ \t]{0,60})
           | (?P<pair>,?\s{0,80}\\{0,7}["']?[Vv]alue\\{0,7}["']?[ \t]{0,4}[:=][ \t]{0,4})
           | (?P<listed>\s{0,80},\s{0,80}(?=\\{0,7}["']))
           | (?P<space>[ \t]{1,40}(?=\S))
@@ -79,8 +85,19 @@ _NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.
 _LINE_START = re.compile(
     r"[\s>│|+#;]{0,80}(?:-\s{1,8})?(?:(?:export|set|local|ENV|ARG|setenv)\s)?(?:\\{0,7}[\"'])?"
 )
-_NAMED_BY = re.compile(r"name(?:\\{0,7}[\"'])?\s{0,4}[:=]\s{0,4}(?:\\{0,7}[\"'])?$", re.IGNORECASE)
+_NAMED_BY = re.compile(r"(?:name|key)(?:\\{0,7}[\"'])?\s{0,4}[:=]\s{0,4}(?:\\{0,7}[\"'])?$", re.IGNORECASE)
 _NETRC = re.compile(r"\b(?:login|user)\s+\S{1,64}\s+$")
+_ACCOUNT = re.compile(r"\b(?:user|login|username|account)\b[^\n]{1,60}[/,;] $", re.IGNORECASE)
+_GENERATED = re.compile(
+    r"(?=[A-Za-z_-]{0,40}\d)(?:(?=[a-z0-9_-]{0,40}[A-Z])(?=[A-Z0-9_-]{0,40}[a-z])[\w-]{24,256}"
+    r"|[0-9a-f]{32,256})(?![\w.:/-])",
+    re.ASCII,
+)
+"""What a sentence may name: `using token …`. Names of things hold no such mixture."""
+_WG_VALUE = re.compile(r"[\"']?: ?[\"'][A-Za-z0-9+/]{43}=[\"']")
+"""32 bytes in base64, in quotes: what ESPHome and others put behind a mere `key`."""
+_SHELL_SETS = re.compile(r"(?:^|\s)(?:set -\w{1,4}|setenv) $")
+_PASSWORD_THEN_SPACE = ("requirepass", "masterauth", "rootpw", "bindpw")
 _BEFORE_CHARS = 120
 _QUALIFIER_CHARS = 16
 
@@ -111,7 +128,7 @@ def named_secret(text: str, at: int, end: int) -> Secret | None:
     before = text[max(0, at - _BEFORE_CHARS) : at]
     rest = before.rstrip(_NAME_CHARS)
     prefix = before[len(rest) :]
-    if not _may_name_secret(word, strength, before, prefix):
+    if not _may_name_secret(word, strength, before, prefix, text[end : end + 60]):
         return None
     if strength == "key":
         kind = "private-key" if "private" in before[-9:].lower() else kind
@@ -122,7 +139,11 @@ def named_secret(text: str, at: int, end: int) -> Secret | None:
     return _value(text, tail, kind, strength, clear, _at_line_start(rest, at, len(before)))
 
 
-def _may_name_secret(word: str, strength: Strength, before: str, prefix: str) -> bool:
+def _may_name_secret(
+    word: str, strength: Strength, before: str, prefix: str, after: str
+) -> bool:
+    if strength == "key" and not prefix and _WG_VALUE.match(after):
+        return True
     if strength == "key" and not _KEY_QUALIFIER.search(before[-_QUALIFIER_CHARS:]):
         return False
     if word.lower() in _NEEDS_BOUNDARY and prefix[-1:].isalpha():
@@ -136,11 +157,12 @@ def _is_clear(tail: re.Match[str], rest: str, name: str, strength: Strength) -> 
     """Whether a value is clearly assigned (True), maybe (False), or not at all (None)."""
     option = name.startswith("-")
     if tail["xml"]:
-        return True if rest.endswith("<") else None
+        return True if rest.endswith(("<", '="')) else None
     if tail["pair"]:
         return True if _NAMED_BY.search(rest) else None
     if tail["listed"]:
-        return True if option and tail["close"] else None
+        constant = rest.endswith(("define('", 'define("'))
+        return True if constant or (option and tail["close"]) else None
     if tail["space"]:
         return _is_clear_by_space(tail, rest, name, strength)
     if strength == "signature":
@@ -157,12 +179,18 @@ def _is_clear_by_space(
     following = tail.string[tail.end() : tail.end() + 1]
     if name.startswith("-"):
         return None if following == "-" else True
+    if _SHELL_SETS.search(rest):
+        return True
     if strength == "password":
-        redis_conf = name in ("requirepass", "masterauth")
+        redis_conf = name in _PASSWORD_THEN_SPACE
         netrc = _NETRC.search(rest) is not None
         sql = following == "'" and name == "password"
-        return True if redis_conf or netrc or sql else None
-    return False if strength == "secret" and following == '"' else None
+        login = _ACCOUNT.search(rest) is not None
+        return True if redis_conf or netrc or sql or login else None
+    if strength == "secret" and following == '"':
+        return False
+    said = strength in ("secret", "token") and _GENERATED.match(tail.string, tail.end())
+    return False if said else None
 
 
 def _starts_line(rest: str) -> bool:
