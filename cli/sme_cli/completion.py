@@ -79,6 +79,15 @@ def incidents() -> list[str]:
     return ["last", *(incident.id for incident in session.incidents().list(limit=LATEST))]
 
 
+@_quietly
+def approvals() -> list[str]:
+    """Ids of the approvals in force."""
+    from sme_cli import session
+
+    store = session.approvals()
+    return [one.id for one in store.standing()] + [one.id for one in store.unused()]
+
+
 def _stated(folder: Traversable, pattern: str) -> Iterator[str]:
     """What the pattern's group finds in the files of a folder; nothing where there is none."""
     if folder.is_dir():

@@ -181,6 +181,11 @@ def _evolution_log() -> Iterator[Result]:
     yield Result("evolution log", "ok", f"{verified.entries} entries, the chain holds")
 
 
+def _audit_log() -> Iterator[Result]:
+    verified = session.audit_log().verify()
+    yield Result("audit log", "ok", f"{verified.entries} entries, the chain holds")
+
+
 _PARTS = (
     _python,
     _libraries,
@@ -194,4 +199,5 @@ _PARTS = (
     _incidents,
     _checkpoints,
     _evolution_log,
+    _audit_log,
 )

@@ -8,6 +8,7 @@ import typer
 
 from sme_cli import exit_codes
 from sme_cli.commands import (
+    audit,
     checks,
     config,
     diagnose,
@@ -17,6 +18,7 @@ from sme_cli.commands import (
     incidents,
     issues,
     log,
+    policy,
     probes,
     snapshot,
 )
@@ -40,6 +42,8 @@ app.add_typer(issues.app, name="issues")
 app.add_typer(probes.app, name="probes")
 app.add_typer(checks.app, name="checks")
 app.add_typer(log.app, name="log")
+app.add_typer(audit.app, name="audit")
+app.add_typer(policy.app, name="policy")
 app.add_typer(config.app, name="config")
 app.command("doctor", epilog=exit_codes.HELP)(doctor.doctor)
 

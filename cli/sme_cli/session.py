@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sme_agent.workspace import Knowledge
     from sme_knowledge.retrieval import Retriever
     from sme_knowledge.store import KnownIssues
+    from sme_memory.approvals import Approvals
     from sme_memory.audit_log import AuditLog
     from sme_memory.evolution_log import EvolutionLog
     from sme_memory.incidents import IncidentStore
@@ -99,6 +100,15 @@ def audit_log() -> AuditLog:
     from sme_memory.audit_log import AuditLog
 
     return AuditLog(settings().state_dir / "audit.jsonl")
+
+
+def approvals() -> Approvals:
+    """The approvals on this machine; what is there can be read on a read-only disk."""
+    from sme_memory.approvals import Approvals
+    from sme_tools.settings import state_folder
+
+    path = settings().state_dir / "approvals.db"
+    return Approvals(path if path.exists() else state_folder(settings()) / path.name, guard())
 
 
 def guard() -> Guard:

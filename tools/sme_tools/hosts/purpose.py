@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Right = Literal["read-only", "change"]
 """What the command policy says of a command that runs; a refused one never gets here."""
@@ -45,6 +45,8 @@ class Purpose:
         for name in ("actor", "why", "reason"):
             if not getattr(self, name).strip():
                 raise ValueError(f"a purpose has to say its {name}")
+        if self.verdict not in get_args(Right):
+            raise ValueError(f"what is {self.verdict} does not run")
         if self.verdict == "change" and (self.is_probe or not self.approval):
             raise ValueError("a change is no probe, and names the approval that allows it")
         if self.is_undo and self.verdict != "change":
