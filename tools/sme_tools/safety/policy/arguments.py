@@ -1,0 +1,136 @@
+"""The arguments of a program, taken apart as the program itself would take them apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sme_tools.safety.policy.program import Spec
+from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
+from sme_tools.safety.policy.words import Word
+
+
+@dataclass
+class Arguments:
+    """What was found: options with their values, operands, and what can already be said."""
+
+    options: set[str] = field(default_factory=set)
+    operands: list[Word] = field(default_factory=list)
+    files: list[Word] = field(default_factory=list)
+    """Values of options that are files to be read."""
+    scripts: list[Word] = field(default_factory=list)
+    values: dict[str, list[Word]] = field(default_factory=dict)
+    rest: list[Word] | None = None
+    """The words after the one that the operands end with, where a command is expected."""
+    ruling: Ruling = READS
+
+    def rule(self, ruling: Ruling) -> None:
+        """Take this into account."""
+        self.ruling = self.ruling.worse(ruling)
+
+
+def take_apart(
+    name: str, spec: Spec, words: Sequence[Word], *, stop_at: int | None = None
+) -> Arguments:
+    """Tell options from operands. `stop_at`: after so many operands the rest is not looked at."""
+    found = Arguments()
+    queue = list(words)
+    while queue:
+        if stop_at and len(found.operands) == stop_at:
+            break
+        word = queue.pop(0)
+        if word.known and word.text == "--":
+            if spec.command_after != "--":
+                taken = len(queue) if stop_at is None else stop_at - len(found.operands)
+                found.operands += queue[:taken]
+                del queue[:taken]
+                break
+            found.rest, queue = queue, []
+        elif not word.may_be_option:
+            if stop_at == 0:
+                queue.insert(0, word)
+                break
+            found.operands.append(word)
+        elif not word.known and not _has_known_name(word):
+            if spec.has_harmful_options:
+                found.rule(change(f"{word.shown} may turn out as an option of {name}"))
+            found.operands.append(word)
+        else:
+            _option(name, spec, word, queue, found)
+    if found.rest is None:
+        found.rest = queue
+    return found
+
+
+def _has_known_name(word: Word) -> bool:
+    """Whether it is surely an option whose name is known: `--since=…`."""
+    return not word.splits and re.match(r"--?[A-Za-z0-9][\w-]*=", word.prefix) is not None
+
+
+def _option(name: str, spec: Spec, word: Word, queue: list[Word], found: Arguments) -> None:
+    if spec.style == "words" or word.text.startswith("--"):
+        _long(name, spec, word, queue, found)
+    else:
+        _cluster(name, spec, word, queue, found)
+
+
+def _long(name: str, spec: Spec, word: Word, queue: list[Word], found: Arguments) -> None:
+    option, equals, value = word.text.partition("=")
+    known = _resolve(spec, option)
+    attached = Word(value) if equals else None
+    _meaning(name, spec, known or option, attached, queue, found)
+
+
+def _resolve(spec: Spec, option: str) -> str | None:
+    """The option that is meant: itself, or the long one that it is a beginning of."""
+    if option in spec.kinds:
+        return option
+    if spec.style == "words":
+        other = option[1:] if option.startswith("--") else f"-{option}"
+        return other if other in spec.kinds else None
+    near = [known for known in spec.kinds if known.startswith(option) and len(option) > 2]
+    harmful = [known for known in near if spec.kinds[known][0] in ("change", "refused")]
+    # Which one getopt takes depends on options that nobody described, so the gravest counts.
+    return harmful[0] if harmful else near[0] if len(near) == 1 else None
+
+
+def _cluster(name: str, spec: Spec, word: Word, queue: list[Word], found: Arguments) -> None:
+    if word.text in spec.kinds and len(word.text) > 2:
+        _meaning(name, spec, word.text, None, queue, found)
+        return
+    letters = word.text[1:]
+    for at, letter in enumerate(letters):
+        option = f"-{letter}"
+        kind, _ = spec.kinds.get(option, ("", ""))
+        rest = letters[at + 1 :]
+        if kind in ("flags", "endless", "interactive") or (not kind and spec.any_options):
+            _meaning(name, spec, option, None, queue, found)
+            continue
+        _meaning(name, spec, option, Word(rest) if rest else None, queue, found)
+        return
+
+
+def _meaning(
+    name: str, spec: Spec, option: str, attached: Word | None, queue: list[Word], found: Arguments
+) -> None:
+    """Take one option, and its value from the word itself or from the next one."""
+    found.options.add(option)
+    kind, text = spec.kinds.get(option, ("", ""))
+    if kind in ("values", "files", "scripts"):
+        value = attached if attached is not None else queue.pop(0) if queue else Word("")
+        if value.splits and spec.has_harmful_options:
+            found.rule(change(f"{value.shown} may turn out as more than one word"))
+        found.values.setdefault(option, []).append(value)
+        if kind != "values":
+            getattr(found, kind).append(value)
+    elif kind == "change":
+        found.rule(change(f"{name} {option}: {text}"))
+    elif kind == "refused":
+        found.rule(refuse(f"{name} {option}: {text}"))
+    elif kind == "endless":
+        found.rule(Ruling(refuse("").verdict, f"{name} {option} does not end", text, endless=True))
+    elif kind == "interactive":
+        found.rule(refuse(f"{name} {option} waits for a person", text))
+    elif not kind and not spec.any_options:
+        found.rule(change(f"{name} {option} is not known to only read"))

@@ -1,0 +1,236 @@
+"""Expansion of words as far as it can be done before the command runs.
+
+What a word runs while it is expanded (substitutions, arithmetic) is judged on the way.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sme_tools.safety.policy.syntax import Node
+from sme_tools.safety.policy.variables import (
+    ARITHMETIC_ASSIGNMENTS,
+    harmful_to_assign,
+    prints_integer,
+)
+from sme_tools.safety.policy.verdict import READS, Ruling, change
+from sme_tools.safety.policy.words import (
+    MARKS,
+    UNKNOWN,
+    Word,
+    ansi_c,
+    braces,
+    double_quoted,
+    unquoted,
+)
+
+if TYPE_CHECKING:
+    from sme_tools.safety.policy.tree import Tree
+
+_NUMERIC_PARAMETERS = set("#?$!")
+_PLAIN_VALUE = re.compile(rf"[^\s*?\[\\{MARKS}]*")
+
+
+class Expander:
+    """Turns the words of one command into `Word`s; `ruling` is what running them for it means."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.ruling: Ruling = READS
+
+    def words(self, nodes: list[Node]) -> list[Word]:
+        """The words that these become: braces and known values may make several of one."""
+        return [word for node in nodes for word in self._fields(node)]
+
+    def one(self, node: Node) -> Word:
+        """The word in a place where nothing is split: an assignment, a redirection."""
+        text, untrusted, _ = self._parts(node.get("Parts", []), quoted=False, glob=False)
+        return Word(text, untrusted=untrusted)
+
+    def _fields(self, node: Node) -> list[Word]:
+        parts = node.get("Parts", [])
+        if (positional := self._positional(parts)) is not None:
+            return positional
+        if (split := self._known_list(parts)) is not None:
+            return [Word(text) for text in split]
+        if any(part.get("Type") == "Lit" and "{" in part["Value"] for part in parts):
+            return self._braced(parts)
+        text, untrusted, splits = self._parts(parts, quoted=False, glob=True)
+        return [Word(text, splits, untrusted)]
+
+    def _positional(self, parts: list[Node]) -> list[Word] | None:
+        """The words that `$@` or `"$@"` becomes, if they are known."""
+        if len(parts) == 1 and parts[0].get("Type") == "DblQuoted":
+            parts = parts[0].get("Parts", [])
+        if len(parts) != 1 or parts[0].get("Type") != "ParamExp" or not _is_plain(parts[0]):
+            return None
+        return self._tree.positional if parts[0]["Param"]["Value"] in ("@", "*") else None
+
+    def _known_list(self, parts: list[Node]) -> list[str] | None:
+        """The words of an unquoted variable whose value is known and has blanks."""
+        if len(parts) != 1 or parts[0].get("Type") != "ParamExp" or not _is_plain(parts[0]):
+            return None
+        value = self._tree.value(parts[0]["Param"]["Value"])
+        if value is None or not value.known or _PLAIN_VALUE.fullmatch(value.text):
+            return None
+        return [unquoted(text.replace("\\", "\\\\")) for text in value.text.split()]
+
+    def _braced(self, parts: list[Node]) -> list[Word]:
+        if len(parts) > 1:
+            text, untrusted, splits = self._parts(parts, quoted=False, glob=True)
+            if any("," in str(p.get("Value", ",")) or ".." in str(p.get("Value")) for p in parts):
+                # Braces around other parts: `{a,"$x"}`; the whole may be any list of words.
+                return [Word(UNKNOWN, splits=True, untrusted=untrusted)]
+            return [Word(text, splits, untrusted)]
+        made = braces(parts[0]["Value"])
+        if made is None:
+            return [Word(UNKNOWN, splits=True)]
+        return [Word(unquoted(text)) for text in made]
+
+    def _parts(self, parts: list[Node], *, quoted: bool, glob: bool) -> tuple[str, bool, bool]:
+        """The text of adjoining parts; whether some of it is untrusted; whether it may split."""
+        texts: list[str] = []
+        untrusted = splits = False
+        for part in parts:
+            text, strange, breaks = self._part(part, quoted=quoted, glob=glob)
+            texts.append(text)
+            untrusted |= strange
+            splits |= breaks
+        return "".join(texts), untrusted, splits
+
+    def _part(self, part: Node, *, quoted: bool, glob: bool) -> tuple[str, bool, bool]:
+        match part.get("Type"):
+            case "Lit":
+                value = part["Value"]
+                return (double_quoted(value) if quoted else unquoted(value, glob=glob)), False, False
+            case "SglQuoted":
+                value = part.get("Value", "")
+                return (ansi_c(value) if part.get("Dollar") else value), False, False
+            case "DblQuoted":
+                return self._double_quoted(part)
+            case "ParamExp":
+                return self._parameter(part, quoted=quoted)
+            case "CmdSubst":
+                ruling, printed = self._tree.substitution(part)
+                self._rule(ruling)
+                if printed is not None and _PLAIN_VALUE.fullmatch(printed):
+                    return printed, ruling.network, False
+                return UNKNOWN, ruling.network, not quoted
+            case "ProcSubst":
+                ruling, _ = self._tree.substitution(part)
+                self._rule(ruling)
+                return f"/dev/fd/63{UNKNOWN}", ruling.network, False
+            case "ArithmExp":
+                self.arithmetic(part["X"])
+                return UNKNOWN, False, False
+            case "ExtGlob":
+                return UNKNOWN, False, True
+            case other:
+                self._rule(change(f"the shell construct {other} is not judged"))
+                return UNKNOWN, False, True
+
+    def _double_quoted(self, part: Node) -> tuple[str, bool, bool]:
+        text, untrusted, _ = self._parts(part.get("Parts", []), quoted=True, glob=False)
+        # "$@" and "${a[@]}" become as many words as there are.
+        splits = any(
+            inner.get("Type") == "ParamExp"
+            and (inner["Param"]["Value"] == "@" or _index(inner) == "@")
+            for inner in part.get("Parts", [])
+        )
+        return text, untrusted, splits
+
+    def _parameter(self, part: Node, *, quoted: bool) -> tuple[str, bool, bool]:
+        self._judge_parameter(part)
+        name = part.get("Param", {}).get("Value", "")
+        if part.get("Length") or name in _NUMERIC_PARAMETERS:
+            return UNKNOWN, False, False
+        value = self._tree.value(name)
+        if value is not None and _is_plain(part):
+            if quoted or _PLAIN_VALUE.fullmatch(value.text):
+                return value.text, value.untrusted, False
+            return UNKNOWN, value.untrusted, True
+        untrusted = value.untrusted if value is not None else name in self._tree.untrusted
+        return UNKNOWN, untrusted, not quoted
+
+    def _judge_parameter(self, part: Node) -> None:
+        """What an expansion runs by itself: words in it, subscripts, `@P`, `:=`."""
+        if part.get("Excl"):
+            self._rule(change("an indirect expansion ${!…} can't be followed"))
+        if (index := part.get("Index")) is not None and _index(part) not in ("@", "*"):
+            self.arithmetic(index)
+        if (piece := part.get("Slice")) is not None:
+            for key in ("Offset", "Length"):
+                if piece.get(key):
+                    self.arithmetic(piece[key])
+        for value in (part.get("Repl") or {}).values():
+            self._nested(value)
+        if (operation := part.get("Exp")) is None:
+            return
+        if operation.get("Op") == "@" and self._literal(operation) not in ("Q", "U", "u", "L", "a"):
+            self._rule(change("an expansion ${…@P} runs what its value says"))
+        if operation.get("Op") in ("=", ":=") and harmful_to_assign(part["Param"]["Value"]):
+            self._rule(change(f"it sets {part['Param']['Value']}"))
+        self._nested(operation.get("Word"))
+
+    @staticmethod
+    def _literal(operation: Node) -> str:
+        parts = (operation.get("Word") or {}).get("Parts", [])
+        return "".join(part.get("Value", "") for part in parts)
+
+    def _nested(self, value: Any) -> None:  # noqa: ANN401 - JSON
+        if isinstance(value, dict) and "Parts" in value:
+            self._parts(value["Parts"], quoted=True, glob=False)
+
+    def arithmetic(self, node: Node) -> None:
+        """Judge an arithmetic expression: a name in it is evaluated as an expression again, which
+        may run commands (`a[$(…)]`), so only what surely holds an integer may stand there."""
+        for key in ("X", "Y"):
+            if isinstance(node.get(key), dict):
+                self.arithmetic(node[key])
+        if node.get("Op") in ARITHMETIC_ASSIGNMENTS or node.get("Op") in ("++", "--"):
+            name = "".join(p.get("Value", "?") for p in (node.get("X") or {}).get("Parts", []))
+            if not re.fullmatch(r"\w+", name) or harmful_to_assign(name):
+                self._rule(change(f"arithmetic assigns {name}"))
+        for part in node.get("Parts", []):
+            self._arithmetic_part(part)
+
+    def _arithmetic_part(self, part: Node) -> None:
+        match part.get("Type"):
+            case "Lit":
+                for name in re.findall(r"[A-Za-z_]\w*", re.sub(r"\b\d+#?\w*", "", part["Value"])):
+                    self._number(name)
+            case "ParamExp" if _is_plain(part) or part.get("Length"):
+                name = part["Param"]["Value"]
+                if not part.get("Length") and name not in _NUMERIC_PARAMETERS:
+                    self._number(name)
+            case "DblQuoted":
+                for inner in part.get("Parts", []):
+                    self._arithmetic_part(inner)
+            case "ArithmExp":
+                self.arithmetic(part["X"])
+            case "CmdSubst":
+                self._part(part, quoted=True, glob=False)
+                if not prints_integer(part):
+                    self._rule(change("arithmetic over a command's output may run what it prints"))
+            case _:
+                self._part(part, quoted=True, glob=False)
+                self._rule(change("arithmetic over this expansion may run what its value says"))
+
+    def _number(self, name: str) -> None:
+        if not self._tree.variables.is_numeric(name):
+            self._rule(change(f"arithmetic over ${name} may run what its value says"))
+
+    def _rule(self, ruling: Ruling) -> None:
+        self.ruling = self.ruling.worse(ruling)
+
+
+def _is_plain(part: Node) -> bool:
+    """Whether it is `$x` or `${x}` and nothing more."""
+    others = ("Excl", "Length", "Width", "Index", "Slice", "Repl", "Names", "Exp", "Plus", "NestedParam")
+    return not any(part.get(key) for key in others)
+
+
+def _index(part: Node) -> str:
+    parts = (part.get("Index") or {}).get("Parts", [])
+    return "".join(piece.get("Value", "") for piece in parts)

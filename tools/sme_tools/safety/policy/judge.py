@@ -1,0 +1,30 @@
+"""The door of the policy: one command line in, one judgement out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sme_tools.safety.policy.syntax import NotJudgeable, parse
+from sme_tools.safety.policy.verdict import Judgement, Verdict
+
+HOME_OF_SCRIPTS = "/"
+"""The folder in which every command begins; the script that carries it goes there."""
+
+
+@lru_cache(maxsize=4096)
+def judge(command: str, folder: str = HOME_OF_SCRIPTS) -> Judgement:
+    """Judge a command line that is to run in this folder.
+
+    Never raises: what can't be judged is refused, and the reason says why.
+    """
+    from sme_tools.safety.policy.tree import Tree
+
+    try:
+        syntax = parse(command)
+        tree = Tree(command, syntax, folder)
+        ruling = tree.judge()
+    except NotJudgeable as error:
+        return Judgement(command, Verdict.REFUSED, error.message, error.remedy or None)
+    except RecursionError:
+        return Judgement(command, Verdict.REFUSED, "nested too deeply")
+    return Judgement(command, ruling.verdict, ruling.reason, ruling.instead, tuple(tree.commands))

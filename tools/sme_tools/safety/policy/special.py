@@ -1,0 +1,273 @@
+"""Programs whose arguments follow a grammar of their own, and programs that can do the worst."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sme_tools.safety.policy import paths
+from sme_tools.safety.policy.arguments import take_apart
+from sme_tools.safety.policy.find_expression import find
+from sme_tools.safety.policy.program import Spec
+from sme_tools.safety.policy.simple import judge_command, refused_inside, rule_of
+from sme_tools.safety.policy.variables import harmless_in_environment
+from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
+from sme_tools.safety.policy.words import MANY, MARKS, UNKNOWN, Word
+
+if TYPE_CHECKING:
+    from sme_tools.safety.policy.tree import Tree
+
+Judge = Callable[["Tree", str, Spec, Sequence[Word]], Ruling]
+
+GRAVE_PROGRAMS = ("rm", "dd", "chmod", "chown", "mv", "cat")
+"""What an unknown program is taken for, to see whether that would be refused."""
+
+_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.S)
+_EVERYTHING = re.compile(
+    r"/|~|/(?:bin|boot|dev|etc|home|lib|lib32|lib64|libx32|media|mnt|nix|opt|proc|root|run|sbin"
+    r"|snap|srv|sys|usr|var)|/usr/(?:bin|lib|lib64|sbin|local|share)|/var/(?:lib|log|spool)"
+    r"|/etc/(?:pve|ssh|systemd|pam\.d)|/home/[^/]+|/boot/(?:efi|grub)"
+)
+"""Folders whose loss is the loss of the machine."""
+
+
+def shell(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`sh -c SCRIPT`, `sh FILE`, `… | sh`."""
+    queue = list(words)
+    wants_script = from_input = False
+    while queue and (queue[0].may_be_option or queue[0].text[:1] == "+"):
+        if not queue[0].known:
+            break
+        word = queue.pop(0)
+        if word.text in ("--", "-"):
+            break
+        if word.text in ("--rcfile", "--init-file"):
+            return change(f"{name} {word.text} runs a file first")
+        if word.text.startswith("--"):
+            if word.text not in ("--login", "--norc", "--noprofile", "--posix", "--version"):
+                return change(f"{name} {word.text} is not judged")
+            continue
+        letters = word.text[1:]
+        if letters[-1:] in ("o", "O") and queue:
+            queue.pop(0)
+        wants_script |= "c" in letters
+        from_input |= "s" in letters
+        if "i" in letters:
+            return refuse(f"{name} -i waits for a person", f"{name} -c 'COMMAND'")
+    if wants_script and queue and queue[0].text.startswith("-c") and not queue[0].known:
+        return change(f"what {name} is told to run can't be known before")
+    if wants_script:
+        return _with_parameters(tree, queue) if queue else change(f"{name} -c without a script")
+    if queue and not from_input:
+        return _file(tree, name, queue)
+    return _from_input(tree, name)
+
+
+def _with_parameters(tree: Tree, queue: Sequence[Word]) -> Ruling:
+    """`-c SCRIPT NAME WORDS…`: within the script, `$1` and so on are those words."""
+    return tree.script(queue[0], positional=list(queue[2:]))
+
+
+def source(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`source FILE`."""
+    if any(word.untrusted for word in words):
+        return refuse("it runs what it fetches from another machine")
+    if words and words[0].text in ("/dev/stdin", "/dev/fd/0"):
+        return replace(_from_input(tree, name), runs_input=True)
+    return change(f"{name} runs a script that can't be read before")
+
+
+def set_parameters(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`set`: options of the shell, and the words that `"$@"` stands for."""
+    for at, word in enumerate(words):
+        if word.text == "--" or not word.may_be_option:
+            tree.positional = list(words[at + (word.text == "--") :])
+            return READS
+        if word.text in ("-o", "+o"):
+            continue
+        if not word.known or not re.fullmatch(r"[-+][euxfvn]*o?", word.text):
+            return change(f"set {word.shown} changes how the shell reads what follows")
+        if word.text.endswith("o") and not re.fullmatch(
+            r"pipefail|errexit|nounset|xtrace|noglob", words[at + 1].text if words[at + 1 :] else ""
+        ):
+            return change("set -o changes how the shell reads what follows")
+        if word.text.endswith("o"):
+            return set_parameters(tree, name, spec, words[at + 2 :])
+    return READS
+
+
+def _file(tree: Tree, name: str, queue: Sequence[Word]) -> Ruling:
+    word = queue[0]
+    if word.untrusted or word.text.startswith("/dev/stdin"):
+        network = refuse("it runs what it fetches from another machine")
+        return network if word.untrusted else replace(_from_input(tree, name), runs_input=True)
+    return change(f"{name} runs the script {word.shown}, which can't be read before")
+
+
+def _from_input(tree: Tree, name: str) -> Ruling:
+    ruling = change(f"{name} runs what it reads from standard input")
+    if tree.piped is not None:
+        ruling = ruling.worse(tree.script(tree.piped))
+    return replace(ruling, runs_input=True)
+
+
+def environment(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`env`, `sudo` and their like: options, assignments, then a command."""
+    found = take_apart(name, spec, words, stop_at=0)
+    rest = list(found.rest or [])
+    ruling = rule_of(tree, name, spec.model_copy(update={"command": None}), found)
+    while rest and (assignment := _ASSIGNMENT.match(rest[0].text)) and not rest[0].splits:
+        variable, value = assignment.groups()
+        if not harmless_in_environment(variable, value):
+            ruling = ruling.worse(change(f"it sets {variable}, on which the program may act"))
+        rest.pop(0)
+    if not rest:
+        return ruling
+    return ruling.worse(judge_command(tree, rest))
+
+
+def xargs(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`… | xargs COMMAND`: the command, with more words that are mostly not known."""
+    found = take_apart(name, spec, words, stop_at=0)
+    command = list(found.rest or []) or [Word("echo")]
+    ruling = rule_of(tree, name, spec.model_copy(update={"command": None}), found)
+    given = tree.piped
+    if given is not None and given.known:
+        more = [Word(text) for text in given.text.replace("'", "").replace('"', "").split()]
+    else:
+        more = [Word(UNKNOWN, splits=True)]
+    replaced = next(
+        (found.values[option][-1].text for option in ("-I", "--replace") if option in found.values),
+        "{}" if {"-i", "--replace"} & found.options else None,
+    )
+    before, tree.piped = tree.piped, None
+    if replaced is None:
+        inner = judge_command(tree, [*command, *more])
+    else:
+        value = more[0].text if len(more) == 1 else UNKNOWN
+        inner = judge_command(
+            tree, [replace(word, text=word.text.replace(replaced, value)) for word in command]
+        )
+    tree.piped = before
+    return ruling.worse(inner)
+
+
+def remove(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`rm` and what else takes files and folders away, gives them away or moves them."""
+    found = take_apart(name, spec, words)
+    ruling = change(f"{name}: {spec.reason or 'it takes files away'}")
+    if "--no-preserve-root" in found.options:
+        return refuse(f"{name} --no-preserve-root is meant for /")
+    recursive = bool(spec.recursive & found.options) or not spec.recursive
+    operands = found.operands
+    if name == "mv":
+        operands = operands[:-1]
+    if name in ("chmod", "chown", "chgrp"):
+        operands = operands[1:]
+    for word in operands:
+        if recursive and is_everything(word, tree.folder):
+            ruling = ruling.worse(refuse(f"{name} {word.shown} takes the machine down"))
+    return ruling
+
+
+def is_everything(word: Word, folder: str | None) -> bool:
+    """Whether the word means, or may mean, a folder without which the machine is lost."""
+    text = word.text
+    if word.known:
+        path = paths.resolved(text, folder)
+        return _EVERYTHING.fullmatch(path) is not None
+    if re.fullmatch(rf"[{UNKNOWN}]/?[{MARKS}.]*", text) and "/" in text:
+        return True  # $x/* of an x that is empty
+    path = paths.resolved(re.sub(r"^~[^/]*", "~", text), folder)
+    bare = re.sub(rf"/[{MANY}]+[^/]*$|/\.[{MARKS}]*$", "", path) or "/"
+    if _EVERYTHING.fullmatch(bare) and bare != path:
+        return not (bare in ("~",) or re.fullmatch(r"/home/[^/]+|/(?:mnt|media|srv|opt)", bare))
+    return re.fullmatch(rf"/[{MARKS}]+", path) is not None
+
+
+def dd(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`dd if=… of=…`."""
+    ruling = READS
+    for word in words:
+        key, _, value = word.text.partition("=")
+        given = Word(value, word.splits)
+        if key == "of":
+            ruling = ruling.worse(paths.writes(given, tree.folder))
+        elif key == "if":
+            ruling = ruling.worse(paths.reads(given, tree.folder))
+        elif not word.known or key not in spec.values:
+            ruling = ruling.worse(change(f"dd {word.shown} is not known to only read"))
+    return ruling
+
+
+def change_folder(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`cd`, which only matters to what comes after it."""
+    operands = [word for word in words if not re.fullmatch(r"-[LPe@]+|--", word.text)]
+    known = len(operands) == 1 and operands[0].known and operands[0].text != "-"
+    target = operands[0].text if known else ""
+    reachable = tree.folder is not None or target.startswith("/")
+    tree.folder = paths.resolved(target, tree.folder) if known and reachable else None
+    return READS
+
+
+def test(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`[` and `test`, whose -v evaluates the subscript of what it is asked for."""
+    for before, word in zip(words, words[1:], strict=False):
+        if before.matches("-v") or before.matches("-R"):
+            if before.known and re.fullmatch(r"[A-Za-z_]\w*", word.text):
+                continue
+            if before.known:
+                return change(f"{name} -v evaluates its operand")
+    return READS
+
+
+def assigning(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`read`, `printf -v`, `unset`, … whose operands are names, which may have subscripts."""
+    from sme_tools.safety.policy.variables import harmful_to_assign
+
+    found = take_apart(name, spec, words)
+    named = found.values.get("-v", []) if name == "printf" else found.operands
+    ruling = rule_of(tree, name, spec, found)
+    for word in named:
+        if not word.known or not re.fullmatch(r"[A-Za-z_]\w*", word.text):
+            ruling = ruling.worse(change(f"{name} may evaluate {word.shown}"))
+        elif harmful_to_assign(word.text):
+            ruling = ruling.worse(change(f"{name} sets {word.text}"))
+    return ruling
+
+
+def interpreter(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """Python, Perl and their like: never proven to read only; refused for what it hands a shell."""
+    if [word.text for word in words] in (["--version"], ["-V"], ["-v"], ["version"]):
+        return READS
+    if any(word.untrusted for word in words):
+        return refuse("it runs what it fetches from another machine")
+    ruling = change(f"what a program in {name} does can't be judged")
+    for word in words:
+        for literal in re.findall(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", word.text):
+            ruling = ruling.worse(refused_inside(tree, literal[0] or literal[1]))
+    file = next((word for word in words if not word.may_be_option), None)
+    reads_input = file is None and not any(
+        re.match(r"-[A-Za-z]*[cemr]", word.text) for word in words
+    )
+    return replace(ruling, runs_input=reads_input or (file is not None and file.text == "-"))
+
+
+SPECIAL: dict[str, Judge] = {
+    "assigning": assigning,
+    "change_folder": change_folder,
+    "dd": dd,
+    "environment": environment,
+    "find": find,
+    "interpreter": interpreter,
+    "remove": remove,
+    "set_parameters": set_parameters,
+    "shell": shell,
+    "source": source,
+    "test": test,
+    "xargs": xargs,
+}
+"""What `judged_by` in a description may name."""
+

@@ -1,0 +1,195 @@
+"""Which variables of a command line have a value that is known before it runs.
+
+A variable is taken as known only if the whole text assigns it exactly once, plainly, and by nothing
+that could give it a value while it runs: `read`, `eval`, `printf -v`, arithmetic, `${x:=…}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from sme_tools.safety.policy.syntax import Node
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_INTEGER = re.compile(r"-?\d+")
+_ASSIGNING = {
+    "read", "mapfile", "readarray", "getopts", "unset", "printf", "wait", "local", "typeset",
+    "declare", "export", "readonly", "let", "select", "set", "shift", "coproc",
+}  # fmt: skip
+_ANYTHING = {"eval", "source", ".", "trap", "alias", "enable", "builtin", "command"}
+ARITHMETIC_ASSIGNMENTS = {
+    "=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=", "**=",
+}  # fmt: skip
+_SHELLS_OWN = re.compile(
+    r"PATH|IFS|ENV|BASH.*|SHELL.*|PS[0-4]|PROMPT_.*|CDPATH|GLOBIGNORE|HIST.*|FIGNORE|FPATH|ZDOTDIR"
+    r"|LD_.*|DYLD_.*|HOME|PWD|OLDPWD|TMPDIR|.*PAGER|.*EDITOR|VISUAL|BROWSER|LESS.*|MANOPT|GREP_.*"
+    r"|TAR_.*|GZIP|XZ_.*|ZSTD_.*|GIT_.*|SSH_.*|RSYNC_.*|PERL.*|PYTHON.*|RUBY.*|NODE_.*|NPM_.*|JAVA.*"
+    r"|_JAVA.*|CLASSPATH|.*_(?:proxy|PROXY)|OPENSSL_.*|SSL_.*|CURL_.*|WGETRC|KUBE.*|DOCKER_.*"
+    r"|CONTAINER.*|ANSIBLE.*|AWS_.*|GCONV_PATH|LOCPATH|NLSPATH|HOSTALIASES|MALLOC_.*|GLIBC_.*"
+    r"|TERMINFO.*|TERMCAP|SYSTEMD_(?!COLORS|PAGER$|LESS).*|SUDO_.*|EXECIGNORE|INPUTRC|MAIL.*|TMOUT"
+    r"|EPOCH.*|FUNCNEST|POSIXLY_CORRECT|READLINE_.*|histchars|PSQL.*|PG(?!USER|HOST|PORT|DATABASE|"
+    r"CONNECT_TIMEOUT|PASSWORD|TZ|OPTIONS$).*|PGOPTIONS|MYSQL_.*|REDISCLI_.*|LIBVIRT.*|OLLAMA_.*"
+)
+_HARMLESS_IN_ENVIRONMENT = re.compile(
+    r"LC_[A-Z]+|LANG|LANGUAGE|TZ|COLUMNS|LINES|TERM|NO_COLOR|CLICOLOR|COLORTERM|SYSTEMD_COLORS"
+    r"|DEBIAN_FRONTEND|PG(?:USER|HOST|PORT|DATABASE|CONNECT_TIMEOUT|PASSWORD|TZ)|TIME_STYLE"
+    r"|BLOCKSIZE|BLOCK_SIZE|DF_BLOCK_SIZE|LS_COLORS|QUOTING_STYLE|WATCH_INTERVAL|ETCDCTL_API"
+    r"|CUDA_VISIBLE_DEVICES|NVIDIA_VISIBLE_DEVICES|POSIXLY_CORRECT"
+)
+_PAGERS = re.compile(r"(?:GIT_|SYSTEMD_|MAN)?PAGER")
+
+
+class Variables:
+    """What the whole text says of its variables."""
+
+    def __init__(self, syntax: Node) -> None:
+        self._assigned: Counter[str] = Counter()
+        self._not_numeric: set[str] = set()
+        self._plain: set[str] = set()
+        self.anything = False
+        """Whether something may assign any variable."""
+        for node in _objects(syntax):
+            self._note(node)
+
+    def is_constant(self, name: str) -> bool:
+        """Whether one plain assignment is all that ever gives it a value."""
+        return not self.anything and self._assigned[name] == 1 and name in self._plain
+
+    def is_numeric(self, name: str) -> bool:
+        """Whether it only ever holds integers, so that arithmetic over it runs nothing."""
+        return not self.anything and self._assigned[name] > 0 and name not in self._not_numeric
+
+    def _note(self, node: Node) -> None:
+        match node.get("Type"):
+            case "CallExpr":
+                self._note_call(node)
+            case "DeclClause":
+                for argument in node.get("Args", []):
+                    if "Name" in argument:
+                        self._set(argument["Name"]["Value"], plain=False, numeric=False)
+                    elif _literal(argument.get("Value", {})) is None:
+                        self.anything = True
+            case "WordIter":
+                items = [_literal(item) for item in node.get("Items") or []]
+                numeric = bool(items) and all(item and _INTEGER.fullmatch(item) for item in items)
+                self._set(node["Name"]["Value"], plain=True, numeric=numeric)
+            case "ParamExp" if (node.get("Exp") or {}).get("Op") in ("=", ":="):
+                self._set(node["Param"]["Value"], plain=False, numeric=False)
+            case "BinaryArithm" if node.get("Op") in ARITHMETIC_ASSIGNMENTS:
+                self._set_arithmetic(node["X"])
+            case "UnaryArithm" if node.get("Op") in ("++", "--"):
+                self._set_arithmetic(node["X"])
+            case "CoprocClause":
+                self._set((_literal(node.get("Name") or {}) or "COPROC"), False, False)
+
+    def _note_call(self, node: Node) -> None:
+        for assign in node.get("Assigns", []):
+            plain = (
+                "Value" in assign
+                and not assign.get("Append")
+                and "Index" not in assign
+                and "Array" not in assign
+            ) or set(assign) <= {"Name", "Pos", "End"}
+            value = assign.get("Value", {})
+            self._set(assign["Name"]["Value"], plain, is_integer(value))
+        words = [_literal(word) for word in node.get("Args", [])]
+        if not words:
+            return
+        name = words[0]
+        if name in _ANYTHING and not (name == "command" and words[1:2] == ["-v"]):
+            self.anything = True
+        if name in _ASSIGNING:
+            for word in words[1:]:
+                if word is None:
+                    self.anything = True
+                else:
+                    for found in _NAME.findall(word):
+                        self._set(found, plain=False, numeric=False)
+
+    def _set(self, name: str, plain: bool, numeric: bool) -> None:
+        self._assigned[name] += 1
+        if plain:
+            self._plain.add(name)
+        if not numeric:
+            self._not_numeric.add(name)
+
+    def _set_arithmetic(self, target: Node) -> None:
+        if name := _literal(target):
+            self._set(name, plain=False, numeric=True)
+
+
+def is_integer(word: Node) -> bool:
+    """Whether a word is an integer whatever happens: a literal, `$((…))`, or `$(nproc)`."""
+    if (literal := _literal(word)) is not None:
+        return _INTEGER.fullmatch(literal) is not None
+    parts = word.get("Parts", [])
+    if len(parts) == 1 and parts[0].get("Type") == "DblQuoted":
+        parts = parts[0].get("Parts", [])
+    if len(parts) != 1:
+        return False
+    if parts[0].get("Type") == "CmdSubst":
+        return prints_integer(parts[0])
+    return parts[0].get("Type") == "ArithmExp"
+
+
+def prints_integer(substitution: Node) -> bool:
+    """Whether a substitution prints one integer and nothing else."""
+    statements = substitution.get("Stmts", [])
+    command = statements[0].get("Cmd", {}) if len(statements) == 1 else {}
+    while command.get("Type") == "BinaryCmd" and command.get("Op") in ("|", "|&"):
+        command = command["Y"].get("Cmd", {})
+    if command.get("Type") != "CallExpr" or command.get("Assigns"):
+        return False
+    words = [_literal(word) or "" for word in command["Args"]]
+    match words:
+        case ["date", form]:
+            return re.fullmatch(r"\+(?:%[sNYmdHMSj])+", form) is not None
+        case ["nproc"] | ["id", "-u"] | ["id", "-g"] | ["nproc", "--all"]:
+            return True
+        case ["wc", option]:
+            return option in ("-l", "-c", "-w", "-m")
+        case ["stat", "-c", form, _]:
+            return re.fullmatch(r"%[YXZWsbgu]", form) is not None
+    return False
+
+
+def harmful_to_assign(name: str) -> bool:
+    """Whether the shell, or what it starts, acts on this variable."""
+    return _SHELLS_OWN.fullmatch(name) is not None
+
+
+def harmless_in_environment(name: str, value: str) -> bool:
+    """Whether no program acts on it but by how it prints."""
+    if _PAGERS.fullmatch(name):
+        return value in ("", "cat")
+    return _HARMLESS_IN_ENVIRONMENT.fullmatch(name) is not None
+
+
+def _literal(word: Node) -> str | None:
+    """The text of a word that is nothing but literal text."""
+    parts = word.get("Parts")
+    if parts is None:
+        value = word.get("Value")
+        return value if isinstance(value, str) else None
+    texts = []
+    for part in parts:
+        inner = part.get("Parts", []) if part.get("Type") == "DblQuoted" else [part]
+        for piece in inner:
+            if piece.get("Type") not in ("Lit", "SglQuoted"):
+                return None
+            texts.append(piece.get("Value", ""))
+    return "".join(texts).replace("\\", "")
+
+
+def _objects(value: Any) -> Iterator[Node]:  # noqa: ANN401 - JSON
+    stack = [value]
+    while stack:
+        found = stack.pop()
+        if isinstance(found, dict):
+            yield found
+            stack += found.values()
+        elif isinstance(found, list):
+            stack += found
