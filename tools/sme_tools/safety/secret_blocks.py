@@ -62,7 +62,7 @@ def private_key_rest(text: str, at: int, end: int) -> Secret | None:
     return Secret(start, stop, "private-key") if stop - start >= 16 else None
 
 
-_PUTTY = re.compile(r"Private-Lines: \d{1,3}\r?\n(?P<value>(?:[A-Za-z0-9+/=]{1,64}\r?\n?){1,200})")
+_PUTTY = re.compile(r"Private-Lines: \d{1,3}\r?\n(?P<value>(?:[A-Za-z0-9+/=]{1,64}(?:\r?\n|$)){1,200})")
 
 
 def putty_key(text: str, at: int, end: int) -> Secret | None:
@@ -117,6 +117,41 @@ def wireguard_dump(text: str, at: int, end: int) -> Secret | None:
     return Secret(*peer.span("value"), "wireguard-key") if peer else None
 
 
+_BOOTSTRAP = re.compile(r"[ \t]*(?P<value>[a-z0-9]{6}\.[a-z0-9]{16})[ \t]")
+_SMBPASSWD = re.compile(r":(?P<value>[0-9A-F]{32}:[0-9A-FX]{32}):\[")
+
+
+def bootstrap_token(text: str, at: int, end: int) -> Secret | None:
+    """A token in a row of `kubeadm token list`."""
+    match = _BOOTSTRAP.match(text, text.rfind("\n", max(0, at - 256), at) + 1, at)
+    return Secret(*match.span("value"), "kubeadm-token") if match else None
+
+
+def smbpasswd_hash(text: str, at: int, end: int) -> Secret | None:
+    """The two hashes in a row of smbpasswd(5)."""
+    match = _SMBPASSWD.match(text, at - 66) if at >= 66 else None
+    return Secret(*match.span("value"), "password-hash") if match else None
+
+
+def sized_token(text: str, at: int, end: int) -> Secret | None:
+    """A token of InfluxDB: 64 bytes in the base64 of URLs, with its two signs of filling."""
+    value = text[max(0, at - 86) : at]
+    whole = re.fullmatch(r"[\w-]{86}", value, re.ASCII) is not None
+    before = text[max(0, at - 87) : max(0, at - 86)]
+    if not whole or not ("-" in value or "_" in value) or before in ("-", "_") or before.isalnum():
+        return None
+    return Secret(at - 86, end, "influx-token")
+
+
+_AZURE = re.compile(r"[\w.~-]{3}\dQ~[\w.~-]{31,34}(?![\w.~-])", re.ASCII)
+
+
+def azure_secret(text: str, at: int, end: int) -> Secret | None:
+    """A client secret of Entra ID: `Q~` stands at its fifth place."""
+    match = _AZURE.match(text, at - 5) if at >= 5 else None
+    return Secret(*match.span(), "azure-secret") if match else None
+
+
 _BACKWARDS = {
     "azca": ("azure-key", 76, re.compile(r"[A-Za-z0-9]{76}AzCa[\w+/=]{4,12}", re.ASCII)),
     "ffffnral": ("newrelic-key", 36, re.compile(r"[a-f0-9]{32,36}FFFFNRAL")),
@@ -138,6 +173,11 @@ def known_by_midst(text: str, at: int, end: int) -> Secret | None:
 FINDERS: tuple[tuple[str, Finder], ...] = (
     ("-----begin ", private_key_block),
     ("---- begin ssh2 ", private_key_block),
+    ("authentication,signing", bootstrap_token),
+    (":[u ", smbpasswd_hash),
+    (":[ux", smbpasswd_hash),
+    ("==", sized_token),
+    ("~", azure_secret),
     ("azca", known_by_midst),
     ("ffffnral", known_by_midst),
     ("-us", known_by_midst),

@@ -150,6 +150,24 @@ CONTEXTS = (
     context("cookie", "cookie", r"(?i:(?<=erlang[._-])|(?<=rabbitmq_erlang_)|(?<=--set))(?i:cookie)\s?[:= ]\s?[\"']?(?P<value>[\w-]{8,256})"),
     context("password", "pin code", r"(?i:pin code)\s?[:=]\s?(?P<value>\d{4,10})"),
     context("password", "mot de passe", r"(?i:mot de passe)\s?[:=]\s?(?P<value>\S{3,256})", _plain),
+    context("snmp-community", "snmp-server community", r"(?i:snmp-server community) {1,4}(?P<value>\S{1,64})"),
+    context("password", "createuser ", r"createUser \S{1,64} (?:MD5|SHA\S{0,4}) \"?(?P<value>[^\s\"]{1,256})"),
+    context(
+        "password",
+        "createuser ",
+        r"createUser \S{1,64} (?:MD5|SHA\S{0,4}) \S{1,256} (?:AES|DES)\S{0,4} \"?(?P<value>[^\s\"]{1,256})",
+    ),
+    context("password", "= password('", r"= (?i:password)\('(?P<value>[^'\n]{1,256})"),
+    context("password", "oracle:thin:", r"oracle:thin:[\w$]{1,64}/(?P<value>[^\s@\"']{1,256})@"),
+    context("session", "bw_session", r"(?i:bw_session)=[\"']?(?P<value>[A-Za-z0-9+/=]{40,256})"),
+    context("vault-token", "secret_id", rf"secret_id\b[\"']?[\s:=]{{1,4}}[\"']?(?P<value>{_UUID})"),
+    context("key", "setup key", rf"(?i:setup key):? (?P<value>{_UUID})"),
+    context("authorization", 'response="', r'response="(?P<value>[0-9a-f]{32,128})"'),
+    context(
+        "ansible-vault",
+        "$ansible_vault;",
+        r"\$ANSIBLE_VAULT;[\d.]{3,5};AES256(?:;\S{1,64})?\s{1,80}(?P<value>\d{40,80}(?:\s{1,80}\d{2,80}){0,400})",
+    ),
     # sentences that give one away
     context(
         "password",
@@ -161,6 +179,8 @@ CONTEXTS = (
     # Proxmox: the secret of a token beside its name
     context("proxmox-token", "!", rf"![\w.-]{{1,64}}[\"']?[=:\s]{{1,8}}(?P<value>{_UUID})"),
     context("proxmox-token", "│ value", rf"│ value {{1,40}}│ (?P<value>{_UUID})"),
+    context("proxmox-token", "full-tokenid", rf"full-tokenid[^\n]{{1,300}}?\"value\"\s?:\s?\"(?P<value>{_UUID})"),
+    context("key", '"kdf":', r'"kdf":[^\n]{1,400}?"data":\s?"(?P<value>[A-Za-z0-9+/=]{40,512})"'),
     # RFC 7517: the private members of a JSON Web Key
     context(
         "private-key",

@@ -9,6 +9,7 @@ is linear in the length of the text, whatever is in it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from sme_tools.safety.secret_blocks import FINDERS, INSIDE_WORDS
 from sme_tools.safety.secret_contexts import CONTEXTS, Finder
 from sme_tools.safety.secret_formats import FORMATS, Format
+from sme_tools.safety.secret_manifests import manifest_secrets
 from sme_tools.safety.secret_names import WORDS, named_secret
 from sme_tools.safety.secret_programs import PROGRAMS
 from sme_tools.safety.secret_values import PLACEHOLDER_BEGINS, PLACEHOLDER_ENDS, Secret
@@ -35,7 +37,20 @@ def find_secrets(text: str) -> list[Secret]:
                 found.append(_named_by_format(text, secret))
                 done = secret.end
                 break
-    return found
+    return _together(found, manifest_secrets(text))
+
+
+def _together(found: list[Secret], whole: list[Secret]) -> list[Secret]:
+    """Both, in order; where two overlap, that of the manifest."""
+    if not whole:
+        return found
+    starts = [secret.start for secret in whole]
+    apart = [
+        secret
+        for secret in found
+        if not (at := bisect_left(starts, secret.end)) or whole[at - 1].end <= secret.start
+    ]
+    return sorted(apart + whole)
 
 
 def _anchors(text: str, tables: _Tables) -> list[tuple[int, str]]:

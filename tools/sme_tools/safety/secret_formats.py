@@ -47,6 +47,7 @@ FORMATS = (
     _format("heroku-key", "HRKU-", r"HRKU-[\w-]{30,}"),
     _format("cloudflare-key", "v1.0-", r"v1\.0-[a-f0-9]{24}-[a-f0-9]{146}"),
     _format("cloudflare-token", "cfut_ cfat_ cfk_", r"cf(?:ut|at|k)_[\w-]{40,}"),
+    _format("aws-key", "ABSK", r"ABSK[A-Za-z0-9+/]{100,}={0,2}", alone=True),
     # code hosts and registries
     _format("github-token", "ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9_]{30,}"),
     _format("github-token", "github_pat_", r"github_pat_\w{22,}"),
@@ -62,6 +63,8 @@ FORMATS = (
     _format("rubygems-key", "rubygems_", r"rubygems_[a-f0-9]{48}"),
     _format("crates-token", "cio", r"cio[A-Za-z0-9]{32}" + _END, alone=True),
     _format("jfrog-key", "cmVmdGtuO", r"cmVmdGtuO[A-Za-z0-9+/=_-]{50,}"),
+    _format("bitbucket-token", "ATBB", r"ATBB[A-Za-z0-9]{24,}[A-F0-9]{8}", alone=True),
+    _format("nuget-key", "oy2", r"oy2[a-z0-9]{43}" + _END, alone=True),
     # models
     _format("anthropic-key", "sk-ant-", r"sk-ant-[\w-]{20,}", alone=True),
     _format("openrouter-key", "sk-or-v1-", r"sk-or-v1-[A-Za-z0-9]{20,}", alone=True),
@@ -76,7 +79,18 @@ FORMATS = (
     _format("cerebras-key", "csk-", r"csk-[a-z0-9]{40,}", alone=True),
     _format("elevenlabs-key", "sk_", r"sk_[a-f0-9]{48}" + _END, alone=True),
     _format("pinecone-key", "pcsk_", r"pcsk_\w{40,}"),
+    _format("fireworks-key", "fw_", rf"fw_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{{22,}}" + _END, alone=True),
+    _format("langsmith-key", "lsv2_", r"lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}"),
+    _format("tavily-key", "tvly-", r"tvly-[\w-]{30,}"),
     # messages and mail
+    _format("matrix-token", "syt_", r"syt_[\w+/=]{1,128}_[A-Za-z0-9]{16,24}_[A-Za-z0-9]{6}"),
+    _format(
+        "discord-token",
+        "MD MT Mj Mz ND NT Nj Nz OD OT",
+        r"[MNO][DTjz][\w-]{22,26}\.[\w-]{6}\.[\w-]{27,40}",
+        alone=True,
+    ),
+    _format("pushover-key", "pushover://", r"pushover://[a-z0-9]{30}@[a-z0-9]{30}"),
     _format(
         "slack-token",
         "xoxa- xoxb- xoxe- xoxe. xoxo- xoxp- xoxr- xoxs- xoxc- xoxd- xapp-",
@@ -103,6 +117,9 @@ FORMATS = (
     ),
     _format("shopify-token", "shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32}"),
     _format("square-token", "sq0", r"sq0[a-z]{3}-[\w-]{22,}", alone=True),
+    _format("square-token", "EAAA", r"EAAA[\w-]{60}(?![\w-])", alone=True),
+    _format("twilio-key", "SK", r"SK[a-f0-9]{32}" + _END, alone=True),
+    _format("resend-key", "re_", r"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{20,}", alone=True),
     # what runs a machine room
     _format("vault-token", "s.", r"s\.(?=\w*\d)(?=\w*[A-Z])[A-Za-z0-9]{24}(?![\w.])", alone=True),
     _format("datadog-key", "ddapp_ ddapi_ ddpat_", r"ddp?ap[ipt]_\w{30,}|ddpat_\w{30,}"),
@@ -113,6 +130,9 @@ FORMATS = (
     ),
     _format("onepassword-token", "ops_eyJ", r"ops_eyJ[\w+/=-]{50,}"),
     _format("figma-token", "figd_", r"figd_[\w-]{35,}"),
+    _format("notion-token", "ntn_ secret_", r"(?:ntn_[A-Za-z0-9]{40,}|secret_[A-Za-z0-9]{43})" + _END),
+    _format("fly-token", "fm1_ fm1r_ fm2_", r"fm[12]r?_[\w+/=,-]{50,}"),
+    _format("minisign-key", "RWRTY0Iy", r"RWRTY0Iy[A-Za-z0-9+/]{100,}={0,2}"),
     _format("render-key", "rnd_", r"rnd_[A-Za-z0-9]{20,}", alone=True),
     _format("vercel-token", "vcp_ vci_ vca_ vcr_ vck_", r"vc[piark]_[A-Za-z0-9]{24,}", alone=True),
     _format("planetscale-key", "pscale_", r"pscale_(?:tkn|pw|oauth)_[\w.=-]{30,}"),
@@ -145,6 +165,9 @@ FORMATS = (
     # everywhere
     _format("jwt", "eyJ", r"eyJ[\w-]{10,}\.[\w-]{4,}\.[\w.-]*", alone=True),
     _format("paseto", "v1. v2. v3. v4.", r"v[1-4]\.(?:local|public)\.[\w-]{40,}(?:\.[\w-]+)?", alone=True),
+    _format("password-hash", "pbkdf2_", r"pbkdf2_sha\d{1,3}\$\d{1,9}\$[^\s$]{4,64}\$[A-Za-z0-9+/]{20,}={0,2}"),
+    _format("password-hash", "SCRAM-SHA-", r"SCRAM-SHA-\d{1,3}\$\d{1,7}:[\w+/=]{8,}\$[\w+/=]{20,}:[\w+/=]{20,}"),
+    _format("password-hash", "*", r"\*[A-F0-9]{40}" + _END, alone=True),
     _format("password-hash", "$P$ $H$", r"\$[PH]\$[./A-Za-z0-9]{31}"),
     _format("password-hash", "$8$ $9$", r"\$[89]\$[./A-Za-z0-9]{14}\$[./A-Za-z0-9]{43}"),
     _format("password-hash", "scrypt:", r"scrypt:\d{1,8}:\d{1,3}:\d{1,3}\$\w{8,64}\$[a-f0-9]{64,}"),

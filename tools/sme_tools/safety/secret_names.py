@@ -58,19 +58,19 @@ _KEY_QUALIFIER = re.compile(
     r"(?:api|access|secret|private|encrypt(?:ion)?|sign(?:ing)?|master|auth|session|account|deploy"
     r"|app|application|(?:pre-?)?shared|licen[cs]e|storage|consumer|client|webhook|jwt|hmac|crypto"
     r"|cookie|admin|root|write|ingest|integration|subscription|functions?|object|rpc|tunnel|join"
-    r"|network|noise|recovery|unlock|luks|restic|backup|borg)[ _.-]?$",
+    r"|network|noise|routing|setup|recovery|unlock|luks|restic|backup|borg)[ _.-]?$",
     re.IGNORECASE,
 )
 _INNOCENT_NAME = re.compile(
     r"(?<![A-Za-z])(?:public|eos|bos|pad|unk|sep|cls|mask|eot|eom|eog|nl|lf|fim|prefix|suffix|middle|stop|end"
     r"|start|special|next|prompt|completion|input|output|cached|max|min|num|total|per|unexpected"
-    r"|no|proxy|by)[ _.-]?$",
+    r"|no|proxy|by|existing|load|import)[ _.-]?$",
     re.IGNORECASE,
 )
 _TAIL = re.compile(
     r"""
-    (?i:[_-]?(?:\d{1,4}|salt|base|b64|base64|value|data|plain|plaintext|raw|string|old|new|prod|dev|test))?
-    (?: (?P<xml> (?:["'][^<>\n]{0,60})? > (?!\s|<))
+    (?i:[_-]?(?:\d{1,4}|salt|hash|base|b64|base64|value|data|plain|plaintext|raw|string|old|new|prod|dev|test))?
+    (?: (?P<xml> ["']? > (?!\s|<))
       | (?P<close>\\{0,7}["'])? \]?
         (?: (?P<assign>(?P<room>[ \t]{0,40})(?:=>|:=|=(?![=~])|:(?!:)|::(?=[ ]))[ \t]{0,60})
           | (?P<pair>,?\s{0,80}\\{0,7}["']?[Vv]alue\\{0,7}["']?[ \t]{0,4}[:=][ \t]{0,4})
@@ -227,10 +227,31 @@ def _value(
         quote = tail["close"] if tail["close"] and value.isdigit() else ""
         more = _BARE.match(text, end)
         end = more.end() if more else end
+        end = max(end, _end_of_assignment(text, tail, start, own_line))
         if own_line and strength == "password" and (tail["assign"] or "").endswith((" ", "\t")):
             phrase = _MORE_WORDS.match(text, end)
             end += len(phrase[0].rstrip()) if phrase and not tail["close"] else 0
     return Secret(start, end, "wireguard-key" if _is_wireguard(text[start:end]) else kind, quote)
+
+
+_OUTER_QUOTE = re.compile(r"(?:^|[=\s,\[(])([\"'])(?:[\w.-]+)$")
+_TO_NEXT = re.compile(r"[^\s\"'\\<>]*")
+
+
+def _end_of_assignment(text: str, tail: re.Match[str], start: int, own_line: bool) -> int:
+    """Where `NAME=value` ends if the quotes stand around both, or nothing else on the line."""
+    if tail["assign"] != "=" or tail["close"]:
+        return start
+    line = text[max(0, tail.start() - _BEFORE_CHARS) : tail.start()].rsplit("\n", 1)[-1]
+    outer = _OUTER_QUOTE.search(line)
+    if outer is not None:
+        chars = _CHARS_QUOTED_BY[outer[1]].match(text, start)
+        end = chars.end() if chars else start
+        several = " " in text[start:end] and "=" in text[start:end].split(" ", 1)[1]
+        return end if text[end : end + 1] == outer[1] and not several else start
+    upper_case = text[tail.start() - 1 : tail.start()].isupper()
+    rest = _TO_NEXT.match(text, start) if own_line and upper_case else None
+    return rest.end() if rest else start
 
 
 def _closing(text: str, opening: re.Match[str]) -> int:

@@ -22,7 +22,7 @@ PROGRAMS = (
     context(
         "password",
         "curl|wget",
-        rf"(?:curl|wget){_OPTIONS}(?:-u|-U|--user|--proxy-user)[\s\"',=]{{0,4}}[^\s:\"',=-]{{1,64}}:"
+        rf"(?:curl|wget){_OPTIONS}(?:-\w{{0,6}}[uU]|--user|--proxy-user)[\s\"',=]{{0,4}}[^\s:\"',=-]{{1,64}}:"
         r"(?P<value>[^\s\"']{1,256})",
     ),
     context(
@@ -90,6 +90,16 @@ PROGRAMS = (
         r"(?:https?|xh) (?:[^\n|;&]{0,300}? )?(?:-a|--auth)[ =]{1,4}[\"']?[^\s:\"'=-]{1,64}:"
         r"(?P<value>[^\s\"']{1,256})",
     ),
+    context("cookie", "curl", rf"curl{_OPTIONS}(?:-b|--cookie)[\s\"',=]{{1,4}}(?P<value>[\w.-]{{1,64}}=[^\s\"']{{4,4096}})"),
+    context("password", "xfreerdp|xfreerdp3|wlfreerdp|rdesktop", rf"\w{{8,9}}{_OPTIONS}/p:{_ARGUMENT}"),
+    context("password", "snmpget|snmpwalk|snmpbulkwalk|snmpbulkget", rf"snmp\w{{3,9}}{_OPTIONS}-X[\s\"',]{{0,4}}{_ARGUMENT}"),
+    context("password", "openssl", rf"openssl enc{_OPTIONS}-k[\s\"',]{{1,4}}{_ARGUMENT}"),
+    context("password", "htpasswd", rf"htpasswd\s{{1,4}}-\w{{0,4}}b\w{{0,4}} {{1,4}}\S{{1,256}} {{1,4}}\S{{1,64}} {{1,4}}{_ARGUMENT}"),
+    context("password", "nmcli", rf"nmcli{_OPTIONS}password {{1,4}}{_ARGUMENT}"),
+    context("password", "lftp|ncftp", rf"\w{{4,5}}{_OPTIONS}-u[\s\"',]{{1,4}}[^\s,\"']{{1,64}},(?P<value>[^\s\"']{{1,256}})"),
+    context("password", "mosquitto_sub|mosquitto_pub|mosquitto_rr", rf"mosquitto_\w{{2,3}}{_OPTIONS}-P[\s\"',]{{1,4}}{_ARGUMENT}"),
+    context("password", "--src-creds|--dest-creds|--creds", r"--(?:src-|dest-)?creds[ =]{1,4}[\"']?[^\s:\"']{1,64}:(?P<value>[^\s\"']{1,256})"),
+    context("key", "wandb login", r"wandb login(?: --\S{1,64}){0,4} (?P<value>[0-9a-f]{40})"),
     # what is piped into programs that ask for a password
     context(
         "password",

@@ -38,9 +38,12 @@ authentication permission error not is must has was will should cannot can't cou
 please enter hidden redacted masked sensitive encrypted removed filtered omitted protected
 files compat systemd sss ldap winbind nis db dns str string text object bytes secretstr
 basic bearer digest interactive keyboard-interactive publickey
+chauthtok auth account session setcred
+sha256 sha512 md5 bcrypt yescrypt argon2 argon2id scrypt crypt pbkdf2 scram-sha-256
 amd64 i386 arm64 armhf armel all any ppc64el s390x riscv64 mips64el
 """
-"""Nothing there; switches; states and complaints; databases (nsswitch.conf), types and methods;
+"""Nothing there; switches; states and complaints; databases (nsswitch.conf), types and methods,
+modules of PAM, algorithms;
 the architecture in dpkg's `passwd:amd64`."""
 _WORDS = frozenset(_INNOCENT_WORDS.split())
 
@@ -49,7 +52,7 @@ _INNOCENT = re.compile(
     {PLACEHOLDER_BEGINS}{PLACEHOLDER_ENDS} .* |
     [*•x.#\-_?]{{1,}} |                         # masked by another tool
     <[^<>]*> | \[[A-Za-z_ ]*\] | \([\w ]*\) |   # <none>, [PAD], (hidden)
-    \$\{{[^}}]*(?:\}}.*)? | [\w.@-]{{1,64}}:/.* | [\w.-]+@\w+![\w.-]+[:\d]* | \$[A-Z_][A-Z0-9_]* | \$\(.* | `.* | \{{\{{.* | %\(?\w+\)?s? | !\w+.* |
+    \$\{{[^}}]*(?:\}}.*)? | [A-Za-z][\w.@-]{{0,64}}:(?:/[\w.-]+){{2,}} | [\w.-]+@\w+![\w.-]+[:\d]* | \$[A-Z_][A-Z0-9_]* | \$\(.* | `.* | \{{\{{.* | %\(?\w+\)?s? | !\w+.* |
     [{{\[(,;] .* |                              # a structure, not a value
     os\.(?:environ|getenv)\b.* | process\.env\b.* | self\.\w+ | [A-Za-z_][\w.]*\(.* |
     (?:https?|file|unix|tcp|ssh|vault|op|env|arn|secretsmanager):.* |
