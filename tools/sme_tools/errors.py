@@ -17,6 +17,8 @@ SmeError
 │   ├── HostKeyChanged        the key differs from the one on record
 │   ├── HostKeyRevoked        known_hosts marks this key @revoked
 │   ├── NoPosixShell          logged in, but /bin/sh did not run our script
+│   ├── HostBusy              another change holds the host's lock
+│   ├── CannotKeep            its former state can't be recorded, so it is not changed
 │   └── HostLost              the connection broke; what came before is valid
 ├── ProbeError                one probe's output could not be read
 ├── StateError                our own disk or database (exit code 4)
@@ -140,6 +142,16 @@ class NoPosixShell(HostError):
     """The login worked, but /bin/sh did not run the script."""
 
     remedy = "See what the account runs: ssh {host} /bin/sh -c 'echo works'"
+
+
+class HostBusy(HostError):
+    """Another change holds the host's lock, or no lock can be made; nothing was done."""
+
+
+class CannotKeep(HostError):
+    """The former state of the host can't be recorded; nothing was done after it."""
+
+    remedy = "Take that file out of keep_files, and give the step an `undo` that takes it back."
 
 
 class HostLost(HostError):

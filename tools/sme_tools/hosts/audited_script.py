@@ -63,7 +63,7 @@ class AuditedScript:
             return
         redact = self._guard.redactor.text
         entries = [
-            self._entry("command.announced", step=step.id, command=redact(step.command))
+            self._entry("command.announced", step=step.id, command=redact(step.recorded))
             for step in self._script.steps
         ]
         if self._purpose.verdict != "change" or self._purpose.is_undo:

@@ -36,6 +36,14 @@ class Step:
     timeout_s: int = 10
     needs_root: bool = False
     """Run through `sudo -n` where the account is not root and the inventory allows it."""
+    record_as: str | None = None
+    """What evidence and audit log say in the place of `command`: for one that carries the contents
+    of a user's file, which are nobody's to read there."""
+
+    @property
+    def recorded(self) -> str:
+        """The command as it is recorded."""
+        return self.command if self.record_as is None else self.record_as
 
 
 @dataclass(frozen=True)
@@ -214,7 +222,7 @@ class ScriptReader:
             id=self._evidence_id(step),
             host=self._host,
             step=step.id,
-            command=step.command,
+            command=step.recorded,
             stdout=out.data.text(),
             stderr=err.data.text(),
             exit_code=None,
@@ -239,7 +247,7 @@ class ScriptReader:
             id=self._evidence_id(step),
             host=self._host,
             step=step.id,
-            command=step.command,
+            command=step.recorded,
             stdout=out.data.text(),
             stderr=err.data.text(),
             exit_code=None if ending.timed_out else ending.exit_code,
