@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -10,8 +11,81 @@ from sme_cli import completion, exit_codes
 from sme_cli.options import Json
 
 app = typer.Typer(
-    help="What may run on hosts: approvals.", no_args_is_help=True, epilog=exit_codes.HELP
+    help="What may run on hosts: the judgement of commands, and approvals.",
+    no_args_is_help=True,
+    epilog=exit_codes.HELP,
 )
+
+
+@app.command("check", epilog=exit_codes.HELP)
+def check(
+    commands: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar='"COMMAND LINE"',
+            help="Each argument is one whole command line: put it in quotes. Without any, lines "
+            "are read from standard input.",
+        ),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="Also say what happens there, under this host's rules.",
+            autocompletion=completion.hosts,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Read one JSON string a line, and print one JSON object a line: command, verdict "
+            "(read-only, change, refused), reason.",
+        ),
+    ] = False,
+) -> None:
+    """Say whether a command would run, need approval or be refused, and why. Nothing is run."""
+    from datetime import datetime
+
+    from sme_cli import session
+    from sme_cli.render.out import reader_may_leave
+    from sme_cli.render.policy import print_judgement
+    from sme_tools.safety.decision import decide
+    from sme_tools.safety.policy.judge import judge
+
+    rules = session.select([host])[0].policy if host else None
+    with reader_may_leave():
+        for line in commands or _lines(as_json=as_json):
+            judgement = judge(line)
+            decision = None if rules is None else decide(judgement, rules, datetime.now())
+            print_judgement(judgement, decision, as_json=as_json)
+
+
+def _lines(*, as_json: bool) -> Iterator[str]:
+    """Command lines from standard input; as JSON, one string a line, which may hold newlines."""
+    import json
+    import sys
+
+    from sme_tools.errors import UsageError
+
+    if sys.stdin.isatty():
+        sys.stderr.write("Type a command line and Enter; Ctrl-D ends.\n")
+    for number, raw in enumerate(sys.stdin.buffer, 1):
+        text = raw.decode("utf-8", "surrogateescape").rstrip("\n")
+        if not text.strip():
+            continue
+        if not as_json:
+            yield text
+            continue
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        if not isinstance(line, str):
+            raise UsageError(
+                f"standard input, line {number}: not a JSON string",
+                remedy='One looks like this: "systemctl status nginx"',
+            )
+        yield line
 
 
 @app.command("approvals", epilog=exit_codes.HELP)

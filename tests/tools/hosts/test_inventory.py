@@ -188,7 +188,7 @@ def test_what_is_known_without_looking_anything_up(inventory, ssh_config):
         ("hosts:\n  web1: {port: ssh}\n", r":2: hosts\.web1\.port: .*integer"),
         ("hosts:\n  web1: 10.0.0.5\n", r":2: hosts\.web1"),
         ("hosts: [web1]\n", r":1: hosts: .*dictionary"),
-        ("host: {}\n", r":1: host: .*allowed: hosts, groups, tags"),
+        ("host: {}\n", r":1: host: .*allowed: hosts, defaults, groups, tags"),
         ("hosts:\n  a:\n   limits: {b: {c: much}}\n", r":3: hosts\.a\.limits\.b\.c: .*number"),
         ("hosts:\n  web1: {transport: telnet}\n", r":2: .*'local' or 'ssh'"),
         ("hosts:\n  web1: {}\n  db: {}\n  web1: {}\n", r":4: not valid YAML: 'web1' comes twice"),

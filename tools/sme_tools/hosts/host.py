@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sme_tools.safety.rules import HostRules
+
 LOCALHOST = "localhost"
 
 Limits = dict[str, dict[str, float]]
@@ -37,6 +39,8 @@ class Host(BaseModel):
     limits: Limits = Field(default_factory=dict)
     """Thresholds of checks, already merged: tag over group over default, host over all."""
     disabled_checks: tuple[str, ...] = ()
+    policy: HostRules = HostRules()
+    """Already merged: its own go before a tag's, a tag's before a group's; lists add up."""
 
 
 def localhost() -> Host:

@@ -10,11 +10,13 @@
     groups:
       web: {sudo: true, disabled_checks: [system.reboot-required]}
     tags:
-      prod: {limits: {storage.filesystem-full: {used_percent: 90}}}
+      prod: {limits: {storage.filesystem-full: {used_percent: 90}}, policy: {mode: observe}}
+    defaults:
+      policy: {deny: [docker compose down]}
 
-What holds for a host is put together from its groups, then its tags, then its own entry: the
-later goes before the earlier, limit by limit and variable by variable; of several groups or tags
-the one named last. Disabled checks add up.
+What holds for a host is put together from the defaults, its groups, then its tags, then its own
+entry: the later goes before the earlier, limit by limit and variable by variable; of several groups
+or tags the one named last. Disabled checks and policy rules add up.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from sme_tools.hosts.inventory_file import (
     Variables,
     parse,
 )
+from sme_tools.safety.rules import HostRules
 
 EVERYTHING = "all"
 """`@all` selects every host of the file."""
@@ -73,7 +76,7 @@ class Inventory:
         from sme_tools.hosts.ssh.names import ssh_names
 
         names = dict.fromkeys([LOCALHOST, *self._file.hosts, *ssh_names()])
-        return [self._entry(name) or Host(name=name) for name in names]
+        return [self._entry(name) or self._with_defaults(Host(name=name)) for name in names]
 
     def known(self, name: str) -> Host | None:
         """The host of this name if it needs no looking up: this machine, or one of the file."""
@@ -127,7 +130,7 @@ class Inventory:
             stated = {"user": named.user, "port": named.port}
             return listed.model_copy(update={k: v for k, v in stated.items() if v is not None})
         if (host := naming.unlisted(word, named)) is not None:
-            return host
+            return self._with_defaults(host)
         raise UnknownHost(f"there is no host {word!r}{self._near(word)}")
 
     def add(self, host: Host, *, replace: bool = False) -> None:
@@ -147,9 +150,7 @@ class Inventory:
         stated = host.model_dump(exclude_defaults=True, exclude={"name"})
         try:
             entries = self._file.hosts | {host.name: HostEntry(**stated)}
-            self._file = InventoryFile(
-                hosts=entries, groups=self._file.groups, tags=self._file.tags
-            )
+            self._file = InventoryFile(**{**dict(self._file), "hosts": entries})
         except ValidationError as error:
             message = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise InventoryInvalid(f"host {host.name!r}: {message}") from error
@@ -179,11 +180,25 @@ class Inventory:
     def _entry(self, name: str) -> Host | None:
         """The host of the file with its groups and tags, or this machine."""
         if name not in self._file.hosts:
-            return localhost() if name == LOCALHOST else None
+            return self._with_defaults(localhost()) if name == LOCALHOST else None
         entry = self._file.hosts[name] or HostEntry()
-        layers: list[Grouping | None] = [self._file.groups.get(group) for group in entry.groups]
+        layers: list[Grouping | None] = [self._file.defaults]
+        layers += [self._file.groups.get(group) for group in entry.groups]
         layers += [self._file.tags.get(tag) for tag in entry.tags]
         return _merge(name, entry, [layer for layer in layers if layer])
+
+    def _with_defaults(self, host: Host) -> Host:
+        """A host that the file does not have, under the rules for every host."""
+        defaults = self._file.defaults
+        return host.model_copy(
+            update={
+                "sudo": bool(defaults.sudo),
+                "variables": defaults.variables,
+                "limits": defaults.limits,
+                "disabled_checks": defaults.disabled_checks,
+                "policy": defaults.policy,
+            }
+        )
 
     def _members(self, grouping: str) -> list[Host]:
         hosts = [host for name in self._file.hosts if (host := self._entry(name))]
@@ -208,12 +223,14 @@ def _merge(name: str, entry: HostEntry, layers: list[Grouping]) -> Host:
     limits: Limits = {}
     disabled: dict[str, None] = {}
     sudo = False
+    policy = HostRules()
     for layer in (*layers, entry):
         variables |= layer.variables
         for check, values in layer.limits.items():
             limits[check] = limits.get(check, {}) | values
         disabled |= dict.fromkeys(layer.disabled_checks)
         sudo = sudo if layer.sudo is None else layer.sudo
+        policy = layer.policy.over(policy)
     return Host(
         name=name,
         transport=entry.transport or ("local" if name == LOCALHOST else "ssh"),
@@ -227,4 +244,5 @@ def _merge(name: str, entry: HostEntry, layers: list[Grouping]) -> Host:
         variables=variables,
         limits=limits,
         disabled_checks=tuple(disabled),
+        policy=policy,
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from sme_tools.errors import InventoryInvalid
 from sme_tools.hosts.host import Limits
+from sme_tools.safety.rules import HostRules
 from sme_tools.yaml_source import describe, read_yaml
 
 Variables = dict[str, str | int | float | bool]
@@ -25,6 +26,8 @@ class Grouping(BaseModel):
     limits: Limits = Field(default_factory=dict)
     """Thresholds of checks, by check, then by name."""
     disabled_checks: tuple[str, ...] = ()
+    policy: HostRules = HostRules()
+    """What may be changed there, when, and by which commands."""
 
 
 class HostEntry(Grouping):
@@ -46,6 +49,8 @@ class InventoryFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     hosts: dict[str, HostEntry | None] = Field(default_factory=dict)
+    defaults: Grouping = Grouping()
+    """What holds for every host, also for those that are not in the file."""
     groups: dict[str, Grouping | None] = Field(default_factory=dict)
     tags: dict[str, Grouping | None] = Field(default_factory=dict)
 

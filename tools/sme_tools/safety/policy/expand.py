@@ -103,7 +103,11 @@ class Expander:
         match part.get("Type"):
             case "Lit":
                 value = part["Value"]
-                return (double_quoted(value) if quoted else unquoted(value, glob=glob)), False, False
+                return (
+                    (double_quoted(value) if quoted else unquoted(value, glob=glob)),
+                    False,
+                    False,
+                )
             case "SglQuoted":
                 value = part.get("Value", "")
                 return (ansi_c(value) if part.get("Dollar") else value), False, False
@@ -227,7 +231,18 @@ class Expander:
 
 def _is_plain(part: Node) -> bool:
     """Whether it is `$x` or `${x}` and nothing more."""
-    others = ("Excl", "Length", "Width", "Index", "Slice", "Repl", "Names", "Exp", "Plus", "NestedParam")
+    others = (
+        "Excl",
+        "Length",
+        "Width",
+        "Index",
+        "Slice",
+        "Repl",
+        "Names",
+        "Exp",
+        "Plus",
+        "NestedParam",
+    )
     return not any(part.get(key) for key in others)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sme_tools.safety.policy.syntax import NotJudgeable, parse
+from sme_tools.safety.policy.syntax import Node, NotJudgeable, parse
+from sme_tools.safety.policy.tree import Tree
 from sme_tools.safety.policy.verdict import Judgement, Verdict
 
 HOME_OF_SCRIPTS = "/"
@@ -17,8 +18,6 @@ def judge(command: str, folder: str = HOME_OF_SCRIPTS) -> Judgement:
 
     Never raises: what can't be judged is refused, and the reason says why.
     """
-    from sme_tools.safety.policy.tree import Tree
-
     try:
         syntax = parse(command)
         tree = Tree(command, syntax, folder)
@@ -27,4 +26,23 @@ def judge(command: str, folder: str = HOME_OF_SCRIPTS) -> Judgement:
         return Judgement(command, Verdict.REFUSED, error.message, error.remedy or None)
     except RecursionError:
         return Judgement(command, Verdict.REFUSED, "nested too deeply")
-    return Judgement(command, ruling.verdict, ruling.reason, ruling.instead, tuple(tree.commands))
+    return Judgement(
+        command,
+        ruling.verdict,
+        ruling.reason,
+        ruling.instead,
+        tuple(tree.commands),
+        _only_command(syntax, tree),
+    )
+
+
+def _only_command(syntax: Node, tree: Tree) -> tuple[str, ...] | None:
+    """The words of the line's only command, if it is a plain one whose every word is known."""
+    statements = syntax.get("Stmts", [])
+    if len(statements) != 1 or {"Redirs", "Background", "Negated"} & {*statements[0]}:
+        return None
+    command = statements[0].get("Cmd", {})
+    if command.get("Type") != "CallExpr" or command.get("Assigns") or not tree.commands:
+        return None
+    outermost = tree.commands[-1]
+    return outermost.argv if outermost.known else None

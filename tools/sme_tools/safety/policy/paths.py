@@ -77,7 +77,9 @@ def resolved(path: str, folder: str | None = None) -> str:
     path = posixpath.normpath(path) if path else path
     if path.startswith("//"):
         path = path[1:]
-    while (shorter := re.sub(r"^/proc/[^/]+/(?:root|cwd|task/[^/]+/root)(?=/|$)", "", path)) != path:
+    while (
+        shorter := re.sub(r"^/proc/[^/]+/(?:root|cwd|task/[^/]+/root)(?=/|$)", "", path)
+    ) != path:
         path = shorter or "/"
     return path
 

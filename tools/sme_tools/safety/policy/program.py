@@ -23,14 +23,12 @@ import re
 from collections.abc import Iterator
 from functools import cache, cached_property
 from importlib import resources
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from sme_tools.errors import UsageError
 from sme_tools.yaml_source import describe, read_yaml
-
-Options = Annotated[frozenset[str], Field(default=frozenset())]
 
 
 def _words(value: object) -> object:
@@ -61,17 +59,17 @@ class Spec(Part):
     """words: an option is a whole word with one dash or two (`-name`), never a cluster."""
     any_options: bool = False
     """No option of it writes or runs anything, but for those named under change, refused, …"""
-    flags: Options
+    flags: frozenset[str] = frozenset()
     """Options without a value."""
-    values: Options
+    values: frozenset[str] = frozenset()
     """Options whose value is harmless text."""
-    optional: Options
+    optional: frozenset[str] = frozenset()
     """Options whose value, if any, is attached: `--color=auto`, `-U3`."""
-    files: Options
+    files: frozenset[str] = frozenset()
     """Options whose value is a file to be read."""
-    scripts: Options
+    scripts: frozenset[str] = frozenset()
     """Options whose value is a script of `language`."""
-    recursive: Options
+    recursive: frozenset[str] = frozenset()
     """Options (named above too) that make it read everything under its operands."""
     change: dict[str, str] = {}
     """Options that change something or run something, and how."""
@@ -135,10 +133,10 @@ class Spec(Part):
         """What each option means: its kind (the field's name) and its text."""
         found: dict[str, tuple[str, str]] = {}
         for kind in ("flags", "values", "optional", "files", "scripts"):
-            found |= {option: (kind, "") for option in getattr(self, kind)}
+            found |= dict.fromkeys(getattr(self, kind), (kind, ""))
         for kind in ("endless", "interactive", "change", "refused"):
             for options, text in getattr(self, kind).items():
-                found |= {option: (kind, text) for option in options.split()}
+                found |= dict.fromkeys(options.split(), (kind, text))
         return found
 
     @cached_property
@@ -158,8 +156,7 @@ class Spec(Part):
             for kind in ("flags", "values", "optional", "files")
         }
         update |= {
-            kind: {**getattr(self, kind), **getattr(child, kind)}
-            for kind in ("change", "refused")
+            kind: {**getattr(self, kind), **getattr(child, kind)} for kind in ("change", "refused")
         }
         update |= {"literal": self.literal or child.literal, "style": self.style}
         return child.model_copy(update=update)

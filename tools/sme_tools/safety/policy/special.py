@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sme_tools.safety.policy import paths
@@ -35,34 +36,25 @@ _EVERYTHING = re.compile(
 
 def shell(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     """`sh -c SCRIPT`, `sh FILE`, `… | sh`."""
-    queue = list(words)
-    wants_script = from_input = False
-    while queue and (queue[0].may_be_option or queue[0].text[:1] == "+"):
-        if not queue[0].known:
+    queue, letters = list(words), ""
+    while queue and queue[0].known and (queue[0].may_be_option or queue[0].text[:1] in "+-"):
+        text = queue.pop(0).text
+        if text in ("--", "-"):
             break
-        word = queue.pop(0)
-        if word.text in ("--", "-"):
-            break
-        if word.text in ("--rcfile", "--init-file"):
-            return change(f"{name} {word.text} runs a file first")
-        if word.text.startswith("--"):
-            if word.text not in ("--login", "--norc", "--noprofile", "--posix", "--version"):
-                return change(f"{name} {word.text} is not judged")
+        if text.startswith("--"):
+            if text not in ("--login", "--norc", "--noprofile", "--posix", "--version"):
+                return change(f"{name} {text} is not judged")
             continue
-        letters = word.text[1:]
-        if letters[-1:] in ("o", "O") and queue:
+        if text[-1] in "oO" and queue:
             queue.pop(0)
-        wants_script |= "c" in letters
-        from_input |= "s" in letters
-        if "i" in letters:
-            return refuse(f"{name} -i waits for a person", f"{name} -c 'COMMAND'")
-    if wants_script and queue and queue[0].text.startswith("-c") and not queue[0].known:
+        letters += text[1:]
+    if "i" in letters:
+        return refuse(f"{name} -i waits for a person", f"{name} -c 'COMMAND'")
+    if queue and queue[0].text.startswith("-") and not queue[0].untrusted:
         return change(f"what {name} is told to run can't be known before")
-    if wants_script:
+    if "c" in letters:
         return _with_parameters(tree, queue) if queue else change(f"{name} -c without a script")
-    if queue and not from_input:
-        return _file(tree, name, queue)
-    return _from_input(tree, name)
+    return _file(tree, name, queue) if queue and "s" not in letters else _from_input(tree, name)
 
 
 def _with_parameters(tree: Tree, queue: Sequence[Word]) -> Ruling:
@@ -214,7 +206,7 @@ def change_folder(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> R
 
 def test(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     """`[` and `test`, whose -v evaluates the subscript of what it is asked for."""
-    for before, word in zip(words, words[1:], strict=False):
+    for before, word in pairwise(words):
         if before.matches("-v") or before.matches("-R"):
             if before.known and re.fullmatch(r"[A-Za-z_]\w*", word.text):
                 continue
@@ -270,4 +262,3 @@ SPECIAL: dict[str, Judge] = {
     "xargs": xargs,
 }
 """What `judged_by` in a description may name."""
-

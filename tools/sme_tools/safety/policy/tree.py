@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
-from sme_tools.safety.policy import paths
+from sme_tools.safety.policy import compound, paths
 from sme_tools.safety.policy.expand import Expander
 from sme_tools.safety.policy.simple import judge_command
 from sme_tools.safety.policy.syntax import MAX_NESTING, Node, NotJudgeable, parse
@@ -32,8 +31,6 @@ from sme_tools.safety.policy.words import UNKNOWN, Word
 
 MAX_SCRIPTS = 6
 """Scripts within scripts: `sh -c "sh -c '…'"`."""
-MAX_ROUNDS = 16
-"""A loop over more known words than this is judged once, with an unknown one."""
 
 FROM_ELSEWHERE_TO_SHELL = "it runs what it fetches from another machine"
 
@@ -48,7 +45,7 @@ class Tree:
         self._syntax = syntax
         self._depth = 0
         self._scripts: int = within._scripts + 1 if within else 0
-        self._loops = 0
+        self.loops = 0
         self.variables = Variables(syntax)
         self.values: dict[str, Word] = {}
         self.untrusted: set[str] = set()
@@ -68,7 +65,7 @@ class Tree:
 
     def judge(self) -> Ruling:
         """What the whole script can do."""
-        return self._statements(self._syntax.get("Stmts", []))
+        return self.statements(self._syntax.get("Stmts", []))
 
     def script(self, word: Word, *, positional: list[Word] | None = None) -> Ruling:
         """Judge a text that a shell is told to run, with these words for `$1` and so on."""
@@ -94,9 +91,9 @@ class Tree:
             return READS  # its body is being judged already
         self._calling.append(name)
         positional, self.positional = self.positional, words
-        with self._own_values():
+        with self.own_values():
             self.values = {}
-            ruling = self._statement(self.functions[name])
+            ruling = self.statement(self.functions[name])
         self.positional = positional
         self._calling.pop()
         return ruling
@@ -112,22 +109,24 @@ class Tree:
     def substitution(self, node: Node) -> tuple[Ruling, str | None]:
         """What a substitution can do, and what it prints where that is known."""
         statements = node.get("Stmts", [])
-        with self._own_values():
-            ruling = self._statements(statements)
+        with self.own_values():
+            ruling = self.statements(statements)
             printed = self._printed(statements[0]) if len(statements) == 1 else None
         if node.get("Op") == ">(" and ruling.runs_input:
             ruling = ruling.worse(change("it feeds a shell"))
         return ruling, printed
 
-    def _statements(self, statements: list[Node]) -> Ruling:
+    def statements(self, statements: list[Node]) -> Ruling:
+        """What statements in a row can do."""
         self._depth += 1
         if self._depth > MAX_NESTING:
             raise NotJudgeable("nested too deeply")
-        ruling = worst([self._statement(statement) for statement in statements])
+        ruling = worst([self.statement(statement) for statement in statements])
         self._depth -= 1
         return ruling
 
-    def _statement(self, statement: Node) -> Ruling:
+    def statement(self, statement: Node) -> Ruling:
+        """What one statement can do, its redirections included."""
         redirected, input = self._redirections(statement.get("Redirs") or [])
         before, self.piped = self.piped, input or self.piped
         ruling = self._command(statement["Cmd"]) if "Cmd" in statement else READS
@@ -139,46 +138,21 @@ class Tree:
         return ruling.worse(redirected)
 
     def _command(self, node: Node) -> Ruling:
-        match node["Type"]:
-            case "CallExpr":
-                return self._call(node)
-            case "BinaryCmd" if node["Op"] in ("|", "|&"):
-                return self._pipe(node)
-            case "BinaryCmd":
-                left = self._statement(node["X"])
-                with self._own_values():
-                    return left.worse(self._statement(node["Y"]))
-            case "Block":
-                return self._statements(node.get("Stmts", []))
-            case "Subshell":
-                with self._own_values():
-                    return self._statements(node.get("Stmts", []))
-            case "IfClause":
-                return self._if(node)
-            case "WhileClause":
-                return self._while(node)
-            case "ForClause":
-                return self._for(node)
-            case "CaseClause":
-                return self._case(node)
-            case "FuncDecl":
-                return self._function(node)
-            case "TimeClause":
-                return self._statement(node["Stmt"]) if "Stmt" in node else READS
-            case "TestClause":
-                return self._test(node["X"])
-            case "DeclClause":
-                return self._declaration(node)
-            case "ArithmCmd":
-                return self._arithmetic(node["X"])
-            case "LetClause":
-                return worst(self._arithmetic(node) for node in node.get("Exprs", []))
-            case "CoprocClause":
-                return self._statement(node["Stmt"])
-            case other:
-                return change(f"the shell construct {other} is not judged")
+        kind = node["Type"]
+        if kind == "CallExpr":
+            return self._call(node)
+        if kind == "BinaryCmd":
+            return self._pipe(node) if node["Op"] in ("|", "|&") else self._list(node)
+        judge = compound.KINDS.get(kind)
+        if judge is None:
+            return change(f"the shell construct {kind} is not judged")
+        return judge(self, node)
 
-    # -- what runs one command ----------------------------------------------------------------
+    def _list(self, node: Node) -> Ruling:
+        """`X && Y`, `X || Y`: what Y assigns is not known after."""
+        left = self.statement(node["X"])
+        with self.own_values():
+            return left.worse(self.statement(node["Y"]))
 
     def _call(self, node: Node) -> Ruling:
         expander = Expander(self)
@@ -186,7 +160,7 @@ class Tree:
         assigns = node.get("Assigns", [])
         ruling = READS
         for assign in assigns:
-            ruling = ruling.worse(self._assign(assign, expander, in_environment=bool(argv)))
+            ruling = ruling.worse(self.assign(assign, expander, in_environment=bool(argv)))
         if argv:
             own = "read" if argv[0].matches("read") and argv[0].known else ""
             if own and all(assign["Name"]["Value"] == "IFS" for assign in assigns):
@@ -194,7 +168,8 @@ class Tree:
             ruling = ruling.worse(judge_command(self, argv))
         return ruling.worse(expander.ruling)
 
-    def _assign(self, assign: Node, expander: Expander, *, in_environment: bool) -> Ruling:
+    def assign(self, assign: Node, expander: Expander, *, in_environment: bool) -> Ruling:
+        """What an assignment can do: for the shell itself, or for one program's environment."""
         name = assign["Name"]["Value"]
         value = expander.one(assign.get("Value", {}))
         if assign.get("Index"):
@@ -215,12 +190,12 @@ class Tree:
         return READS
 
     def _pipe(self, node: Node) -> Ruling:
-        with self._own_values():
-            left = self._statement(node["X"])
+        with self.own_values():
+            left = self.statement(node["X"])
             printed = self._printed(node["X"])
         before, self.piped = self.piped, None if printed is None else Word(printed)
-        with self._own_values():
-            right = self._statement(node["Y"])
+        with self.own_values():
+            right = self.statement(node["Y"])
         self.piped = before
         if left.network and right.runs_input:
             return refuse(FROM_ELSEWHERE_TO_SHELL)
@@ -280,131 +255,8 @@ class Tree:
             return change(f"it opens {target.shown} for writing")
         return paths.writes(target, self.folder)
 
-    # -- compound commands --------------------------------------------------------------------
-
-    def _if(self, node: Node) -> Ruling:
-        ruling = self._statements(node.get("Cond", []))
-        with self._own_values():
-            ruling = ruling.worse(self._statements(node.get("Then", [])))
-        if node.get("Else"):
-            with self._own_values():
-                ruling = ruling.worse(self._if(node["Else"]))
-        return ruling
-
-    def _while(self, node: Node) -> Ruling:
-        with self._own_values():
-            ruling = self._statements(node.get("Cond", []))
-            ruling = ruling.worse(self._statements(node.get("Do", [])))
-        always = "false" if node.get("Until") else "true"
-        if self._is_call(node.get("Cond", []), always, ":" if always == "true" else "false"):
-            return ruling.worse(_endless_loop(node))
-        return ruling
-
-    def _is_call(self, statements: list[Node], *names: str) -> bool:
-        command = statements[0].get("Cmd", {}) if len(statements) == 1 else {}
-        words = [word.text for word in Expander(self).words(command.get("Args") or [])]
-        return len(words) == 1 and words[0] in names
-
-    def _for(self, node: Node) -> Ruling:
-        loop, body = node["Loop"], node.get("Do", [])
-        expander = Expander(self)
-        if node.get("Select"):
-            return refuse("select waits for a person").worse(self._statements(body))
-        if loop["Type"] == "CStyleLoop":
-            for key in ("Init", "Cond", "Post"):
-                if loop.get(key):
-                    expander.arithmetic(loop[key])
-            endless = READS if loop.get("Cond") else _endless_loop(node)
-            with self._own_values():
-                return self._statements(body).worse(expander.ruling).worse(endless)
-        items = expander.words(loop.get("Items") or [])
-        name = loop["Name"]["Value"]
-        known = bool(items) and len(items) <= MAX_ROUNDS and self._loops < 3
-        if not known or any(word.splits for word in items):
-            items = [Word(UNKNOWN, untrusted=any(word.untrusted for word in items))]
-        ruling = change(f"it sets {name}") if harmful_to_assign(name) else READS
-        self._loops += 1
-        for item in items:
-            with self._own_values():
-                if self.variables.is_constant(name):
-                    self.values[name] = item
-                ruling = ruling.worse(self._statements(body))
-        self._loops -= 1
-        return ruling.worse(expander.ruling)
-
-    def _case(self, node: Node) -> Ruling:
-        expander = Expander(self)
-        expander.one(node["Word"])
-        ruling = READS
-        for item in node.get("Items", []):
-            for pattern in item.get("Patterns", []):
-                expander.one(pattern)
-            with self._own_values():
-                ruling = ruling.worse(self._statements(item.get("Stmts", [])))
-        return ruling.worse(expander.ruling)
-
-    def _function(self, node: Node) -> Ruling:
-        """Judge the body where it is declared, knowing nothing of what it is called with."""
-        name = node["Name"]["Value"]
-        self.functions[name] = node["Body"]
-        values, self.values = self.values, {}
-        positional, self.positional = self.positional, None
-        ruling = self._statement(node["Body"])
-        self.values, self.positional = values, positional
-        body = str(node["Body"])
-        if f"'Value': '{name}'" in body and ("'Background': True" in body or "'Op': '|" in body):
-            return refuse("a fork bomb: a function that starts itself again and again")
-        return ruling
-
-    def _test(self, node: Node) -> Ruling:
-        """`[[ … ]]`, which evaluates arithmetic, and which a shell without it reads otherwise."""
-        expander = Expander(self)
-        ruling = READS
-        if node.get("Op") in ("<", ">"):
-            # dash has no [[, and takes these for redirections.
-            ruling = change("[[ … > … ]] writes a file where the shell is not bash")
-        for key in ("X", "Y"):
-            inner = node.get(key)
-            if not isinstance(inner, dict):
-                continue
-            if inner.get("Type") == "Word" or "Parts" in inner:
-                if node.get("Op") in ("-eq", "-ne", "-lt", "-le", "-gt", "-ge"):
-                    expander.arithmetic(inner)
-                if node.get("Op") in ("-v", "-R"):
-                    ruling = ruling.worse(change("[[ -v … ]] evaluates its operand"))
-                expander.one(inner)
-            else:
-                ruling = ruling.worse(self._test(inner))
-        return ruling.worse(expander.ruling)
-
-    def _declaration(self, node: Node) -> Ruling:
-        variant = node["Variant"]["Value"]
-        expander = Expander(self)
-        ruling = READS
-        exports = variant in ("export", "declare", "typeset", "readonly", "local", "nameref")
-        for argument in node.get("Args", []):
-            if argument.get("Name") is None:
-                option = expander.one(argument.get("Value", {}))
-                if not re.fullmatch(r"[-+][xripaAg]+", option.text):
-                    ruling = ruling.worse(change(f"{variant} {option.shown} is not judged"))
-                continue
-            ruling = ruling.worse(
-                self._assign(argument, expander, in_environment=exports and variant == "export")
-            )
-        return ruling.worse(expander.ruling)
-
-    def _arithmetic(self, node: Node) -> Ruling:
-        expander = Expander(self)
-        expander.arithmetic(node)
-        if node.get("Op") in (">", ">>"):
-            # ((a > b)) is two subshells and a redirection where the shell is not bash.
-            expander.ruling = expander.ruling.worse(
-                change("((… > …)) writes a file where the shell is not bash")
-            )
-        return expander.ruling
-
     @contextmanager
-    def _own_values(self) -> Iterator[None]:
+    def own_values(self) -> Iterator[None]:
         """What is assigned within is not known after."""
         values, folder = dict(self.values), self.folder
         try:
@@ -412,10 +264,3 @@ class Tree:
         finally:
             self.values = values
             self.folder = folder if self.folder == folder else None
-
-
-def _endless_loop(node: Node) -> Ruling:
-    if "'break'" in str(node) or "'exit'" in str(node) or "'return'" in str(node):
-        return READS
-    ruling = refuse("the loop does not end", "for i in 1 2 3; do …; done")
-    return replace(ruling, endless=True)

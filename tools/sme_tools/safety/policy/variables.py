@@ -67,11 +67,7 @@ class Variables:
             case "CallExpr":
                 self._note_call(node)
             case "DeclClause":
-                for argument in node.get("Args", []):
-                    if "Name" in argument:
-                        self._set(argument["Name"]["Value"], plain=False, numeric=False)
-                    elif _literal(argument.get("Value", {})) is None:
-                        self.anything = True
+                self._note_declaration(node)
             case "WordIter":
                 items = [_literal(item) for item in node.get("Items") or []]
                 numeric = bool(items) and all(item and _INTEGER.fullmatch(item) for item in items)
@@ -84,6 +80,13 @@ class Variables:
                 self._set_arithmetic(node["X"])
             case "CoprocClause":
                 self._set((_literal(node.get("Name") or {}) or "COPROC"), False, False)
+
+    def _note_declaration(self, node: Node) -> None:
+        for argument in node.get("Args", []):
+            if "Name" in argument:
+                self._set(argument["Name"]["Value"], plain=False, numeric=False)
+            elif _literal(argument.get("Value", {})) is None:
+                self.anything = True
 
     def _note_call(self, node: Node) -> None:
         for assign in node.get("Assigns", []):
@@ -132,7 +135,8 @@ def is_integer(word: Node) -> bool:
         return False
     if parts[0].get("Type") == "CmdSubst":
         return prints_integer(parts[0])
-    return parts[0].get("Type") == "ArithmExp"
+    kind: str = parts[0].get("Type", "")
+    return kind == "ArithmExp"
 
 
 def prints_integer(substitution: Node) -> bool:

@@ -89,6 +89,8 @@ class Judgement:
     instead: str | None = None
     commands: tuple[SimpleCommand, ...] = field(default=(), compare=False)
     """The simple commands in it, wrappers and what they wrap alike, in the order of judging."""
+    argv: tuple[str, ...] | None = None
+    """The words of the one command that the whole line is; None where it is more, or not known."""
 
     def document(self) -> dict[str, str]:
         """The judgement as `sme policy check --json` prints it."""

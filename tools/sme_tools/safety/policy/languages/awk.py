@@ -49,7 +49,9 @@ def awk(tree: Tree, name: str, script: Word) -> Ruling:
         if reason := _harm(token[0], printing=printing, depth=depth):
             return change(reason)
         depth, printing = _state(token[0], depth, printing)
-        before = "keyword" if token["word"] in ("return", "print", "printf", "in", "case") else token[0]
+        before = (
+            "keyword" if token["word"] in ("return", "print", "printf", "in", "case") else token[0]
+        )
         before = "" if before == "keyword" else before
     return READS
 

@@ -1,4 +1,4 @@
-"""SQL: read-only if every statement is a plain SELECT, SHOW or EXPLAIN without functions that act."""
+"""SQL: read-only if each statement is a plain SELECT, SHOW or EXPLAIN whose functions only read."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def _acts(statement: str) -> str | None:
     if not _READS.match(statement):
         return f"not known to only read: {statement[:40]}"
     if statement.startswith((".", "\\")):
-        return "a client's command with a pipe or a file" if re.search(r"[|>`]", statement) else None
+        return (
+            "a client's command with a pipe or a file" if re.search(r"[|>`]", statement) else None
+        )
     if found := _ACTS.search(statement):
         return f"SQL {found[0].upper()} changes something"
     for call in _CALLS.findall(statement):
