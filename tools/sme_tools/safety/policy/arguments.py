@@ -90,7 +90,7 @@ def _resolve(spec: Spec, option: str) -> str | None:
         other = option[1:] if option.startswith("--") else f"-{option}"
         return other if other in spec.kinds else None
     near = [known for known in spec.kinds if known.startswith(option) and len(option) > 2]
-    harmful = [known for known in near if spec.kinds[known][0] in ("change", "refused")]
+    harmful = [k for k in near if spec.kinds[k][0] in ("change", "refused", "forms")]
     # Which one getopt takes depends on options that nobody described, so the gravest counts.
     return harmful[0] if harmful else near[0] if len(near) == 1 else None
 
@@ -115,15 +115,12 @@ def _meaning(
     name: str, spec: Spec, option: str, attached: Word | None, queue: list[Word], found: Arguments
 ) -> None:
     """Take one option, and its value from the word itself or from the next one."""
-    found.options.add(option)
+    if attached is None or attached.text.lower() not in ("false", "f", "0"):
+        found.options.add(option)
     kind, text = spec.kinds.get(option, ("", ""))
-    if kind in ("values", "files", "scripts"):
+    if kind in ("values", "files", "scripts", "forms"):
         value = attached if attached is not None else queue.pop(0) if queue else Word("")
-        if value.splits and spec.has_harmful_options:
-            found.rule(change(f"{value.shown} may turn out as more than one word"))
-        found.values.setdefault(option, []).append(value)
-        if kind != "values":
-            getattr(found, kind).append(value)
+        _value(name, spec, option, value, found)
     elif kind == "change":
         found.rule(change(f"{name} {option}: {text}"))
     elif kind == "refused":
@@ -134,3 +131,17 @@ def _meaning(
         found.rule(refuse(f"{name} {option} waits for a person", text))
     elif not kind and not spec.any_options:
         found.rule(change(f"{name} {option} is not known to only read"))
+
+
+def _value(name: str, spec: Spec, option: str, value: Word, found: Arguments) -> None:
+    """Note an option's value, and judge it by its form."""
+    kind, form = spec.kinds[option]
+    if value.splits and spec.has_harmful_options:
+        found.rule(change(f"{value.shown} may turn out as more than one word"))
+    found.values.setdefault(option, []).append(value)
+    if kind == "forms" and not (value.known and re.fullmatch(form, value.text)):
+        found.rule(change(f"{name} {option} {value.shown} is not known to only read"))
+    if kind == "files":
+        found.files.append(value)
+    if kind == "scripts":
+        found.scripts.append(value)

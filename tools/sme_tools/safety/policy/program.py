@@ -71,6 +71,8 @@ class Spec(Part):
     """Options whose value is a script of `language`."""
     recursive: frozenset[str] = frozenset()
     """Options (named above too) that make it read everything under its operands."""
+    forms: dict[str, str] = {}
+    """Options with a value that is harmless if it matches this regular expression as a whole."""
     change: dict[str, str] = {}
     """Options that change something or run something, and how."""
     refused: dict[str, str] = {}
@@ -97,6 +99,8 @@ class Spec(Part):
     language: str | None = None
     """The first operand is a script of this language, unless an option of `scripts` gives it."""
     subcommands: dict[str, Spec | str | None] = {}
+    apart: bool = False
+    """Its own options hold only before the subcommand, and may mean something else after it."""
     alone: Literal["read-only", "change", "interactive"] = "read-only"
     """What it is without a subcommand."""
     verdict: Literal["read-only", "change", "refused"] = "read-only"
@@ -121,6 +125,13 @@ class Spec(Part):
         "flags", "values", "optional", "files", "scripts", "recursive", mode="before"
     )(_words)
 
+    @field_validator("forms")
+    @classmethod
+    def _all_regexes(cls, value: dict[str, str]) -> dict[str, str]:
+        for form in value.values():
+            re.compile(form)
+        return value
+
     @field_validator("operand_form", "denied_operands")
     @classmethod
     def _a_regex(cls, value: str | None) -> str | None:
@@ -134,7 +145,7 @@ class Spec(Part):
         found: dict[str, tuple[str, str]] = {}
         for kind in ("flags", "values", "optional", "files", "scripts"):
             found |= dict.fromkeys(getattr(self, kind), (kind, ""))
-        for kind in ("endless", "interactive", "change", "refused"):
+        for kind in ("forms", "endless", "interactive", "change", "refused"):
             for options, text in getattr(self, kind).items():
                 found |= dict.fromkeys(options.split(), (kind, text))
         return found
@@ -142,7 +153,7 @@ class Spec(Part):
     @cached_property
     def has_harmful_options(self) -> bool:
         """Whether an unknown word in the place of an option could do harm."""
-        return not self.any_options or bool(self.change or self.refused)
+        return not self.any_options or bool(self.forms or self.change or self.refused)
 
     @cached_property
     def by_name(self) -> dict[str, Spec | str | None]:
@@ -151,6 +162,8 @@ class Spec(Part):
 
     def within(self, child: Spec) -> Spec:
         """A subcommand's description, with the options that hold for the whole program."""
+        if self.apart:
+            return child.model_copy(update={"style": self.style})
         update: dict[str, Any] = {
             kind: getattr(self, kind) | getattr(child, kind)
             for kind in ("flags", "values", "optional", "files")

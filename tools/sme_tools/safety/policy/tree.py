@@ -234,12 +234,15 @@ class Tree:
                 ruling = ruling.worse(expander.ruling)
                 continue
             target = expander.one(node["Word"])
+            descriptor = node.get("N", {}).get("Value", "")
             if node["Op"] == "<<<":
                 input = target
                 found = Ruling(READS.verdict, READS.reason, network=target.untrusted)
             else:
                 found = self._redirection(node["Op"], target)
-            if node.get("N", {}).get("Value", "").startswith("{"):
+                if node["Op"] in ("<", "<&", "<>") and descriptor in ("", "0"):
+                    input = Word(UNKNOWN, untrusted=target.untrusted)
+            if descriptor.startswith("{"):
                 found = found.worse(change("it opens a descriptor under a name"))
             ruling = ruling.worse(found).worse(expander.ruling)
         return ruling, input
