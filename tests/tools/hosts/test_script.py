@@ -3,7 +3,9 @@
 import os
 import re
 import shutil
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from sme_tools.hosts.frames import HEAD_BYTES, TAIL_BYTES
 from sme_tools.hosts.host import localhost
 from sme_tools.hosts.local import LocalTransport
 from sme_tools.hosts.script import Script, ScriptReader, Step
+from typed_commands import eventually
 
 SHELLS = {"dash": ("dash",), "bash": ("bash",), "busybox ash": ("busybox", "ash")}
 
@@ -134,6 +137,27 @@ def test_a_shell_that_is_none_says_what_it_said():
             Step("x", "true"),
             shell=("/bin/sh", "-c", "echo This account is currently not available."),
         )
+
+
+def test_a_step_that_is_broken_off_as_it_begins_does_not_run(shell, tmp_path, monkeypatch):
+    """The signal comes while the step's process is still on its way to a group of its own."""
+    real = shutil.which("setsid")
+    if real is None:
+        pytest.skip("there is no setsid here, and so no group for a step")
+    slow = tmp_path / "setsid"
+    slow.write_text(f'#!/bin/sh\necho $$ >{tmp_path}/pid\nsleep 1\nexec {real} "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    script = Script([Step("x", f"touch {tmp_path}/ran")])
+    process = subprocess.Popen(shell, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process.stdin.write(script.text().encode())
+    process.stdin.close()
+    begun = tmp_path / "pid"
+    pid = int(eventually(lambda: begun.exists() and begun.read_text()))
+    process.terminate()
+    process.wait(20)
+    eventually(lambda: not Path(f"/proc/{pid}").exists())
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_script_that_arrives_cut_off_runs_nothing(tmp_path):

@@ -77,7 +77,8 @@ class Script:
 # trapped signal even while the child can't be killed (a dead NFS mount), so a hanging step costs
 # its own limit and no more. setsid gives each step a process group, so that all of a pipeline ends.
 # The wrapper around sudo stays a process of ours: an account may not even ask (kill -0) whether a
-# process of root is still there.
+# process of root is still there. The trap for the end kills $!, since $child is set a moment after
+# the step has begun, and the process itself where it has no group of its own yet.
 _PRELUDE = """\
 sme_main() {
 unset LANGUAGE LC_MESSAGES CDPATH ENV BASH_ENV GREP_OPTIONS
@@ -92,7 +93,7 @@ else now() { clock=$(date +%s); }; fi
 shell=$$
 child=
 trap 'ticked=1' USR1
-trap '[ -n "$child" ] && kill -s KILL -- -$child 2>/dev/null; exit 1' HUP TERM
+trap '{ kill -s KILL -- -$! || kill -s KILL $!; } 2>/dev/null; exit 1' HUP TERM
 ( trap - HUP TERM; while sleep 1; do kill -USR1 $shell || exit; done ) \
   </dev/null >/dev/null 2>&1 &
 ticker=$!
