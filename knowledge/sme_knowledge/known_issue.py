@@ -87,6 +87,9 @@ CheckId = Annotated[
 Word = Annotated[
     str, _bounded(40), _form(r"[a-z0-9][a-z0-9.+-]*", "a lower-case word, such as docker")
 ]
+ParameterName = Annotated[
+    str, _bounded(40), _form(r"[A-Z][A-Z0-9_]+", "a word in capitals, such as POOL")
+]
 Line = Annotated[str, _bounded(300), _form(r"[^\n]+", "one line of text")]
 Title = Annotated[str, _bounded(140), _form(r"[^\n]+", "one line of text")]
 Text = Annotated[str, _bounded(8000)]
@@ -158,15 +161,28 @@ class Verification(Part):
         return self
 
 
+class Parameter(Part):
+    """A word in capitals in the steps of a resolution, and what stands in its place on a host."""
+
+    about: Line
+    value: Condition | None = None
+    """A CEL expression that gives the text, over the host's facts and the item of the signature's
+    `each` under its name. None: a person says it."""
+
+    _text_alone = model_validator(mode="before")(_short("about"))
+
+
 class Step(Part):
     """One step of a resolution."""
 
     title: Title
     run: Text
-    """Shell text for the host. Words in capitals, such as POOL, are for the reader to fill in."""
+    """Shell text for the host, in which parameters of the issue stand for what differs."""
     undo: Text | None = None
     """What takes the step back; None where nothing needs it or nothing can."""
     verify: Verification
+    alternative: bool = False
+    """Another way to do what the step before does: only where a person chooses it."""
     notes: Text | None = None
 
 
@@ -210,6 +226,8 @@ class KnownIssue(Part):
     root_cause: Text
     diagnosis: list[Diagnosis] = []
     resolution: list[Step] = Field(min_length=1)
+    parameters: dict[ParameterName, Parameter] = {}
+    """The words in capitals, such as POOL, that stand in the steps for what differs by host."""
     prevention: list[Prevention] = []
     supersedes: list[IssueId] = []
     provenance: Provenance

@@ -162,13 +162,29 @@ class Condition:
             return Holds(tuple(holding))
         return Clear() if judged or missing is None else missing
 
-    def _judge(self, context: cel.Context, item: object) -> Verdict:
+    def text_value(
+        self, context: FactContext, variables: Mapping[str, Any] | None = None
+    ) -> str | NotApplicable | Failed:
+        """What the expression gives as text, for one that is no condition but names something."""
+        result = self._execute(context.bind(variables or {}))
+        if isinstance(result, NotApplicable | Failed):
+            return result
+        if isinstance(result, bool) or not isinstance(result, str | int):
+            return Failed(f"gives {type(result).__name__}, not text")
+        return str(result)
+
+    def _execute(self, context: cel.Context) -> object:
         try:
-            result = self.program.execute(context)
+            return self.program.execute(context)
         except KeyError as error:
             return NotApplicable(str(error.args[0]))
         except (TypeError, ValueError, RuntimeError, IndexError, OverflowError) as error:
             return Failed(_first_problem(error))
+
+    def _judge(self, context: cel.Context, item: object) -> Verdict:
+        result = self._execute(context)
+        if isinstance(result, NotApplicable | Failed):
+            return result
         if not isinstance(result, bool):
             return Failed(f"gives {type(result).__name__}, not true or false")
         if not result:
