@@ -1,13 +1,21 @@
-"""Redaction: speed on ordinary logs, and on text made to be slow.
+"""Redaction: what is found and what is left alone, by kind; speed, also on text made to be slow.
 
-The promise is 10 MB/s on ordinary log text, and a time that grows with the length of a text and no
-faster, whatever is in it.
+The kinds are the files of tests/tools/redaction. Each second text of theirs was held out: when the
+patterns had been made with a look at the others alone, they found 876 of 879 secrets there and 665
+of 834 in the half held out (with three seeds), and changed 0 of 450 look-alikes and 9 of 465. Then
+what the second half showed was mended too, so that it now says no more than the first.
+
+The promise for speed is 10 MB/s on ordinary log text, and a time that grows with the length of a
+text and no faster, whatever is in it.
 """
 
 from __future__ import annotations
 
 import random
+import sys
 import time
+from collections import Counter
+from pathlib import Path
 
 from benchmarks.table import print_table
 from sme_tools.safety.redaction import Redactor
@@ -51,11 +59,26 @@ HOSTILE = (
     '\\"',
     '"name": "password", "value": ',
     "login a password ",
+    "kind: Secret\n",
+    "data:\n  a: b\nkind: Secret\n",
+    '{"kind":"Secret","data":{"a":"b"},',
+    "echo a | ",
+    "password for a is b ",
+    "full-tokenid ",
+    '"kdf":',
+    ' * "a" ',
+    ":*:a:b:",
+    "-----BEGIN PRIVATE KEY-----\na",
+    "$ANSIBLE_VAULT;1.1;AES256\n1234",
+    "FOO_PASSWORD='a",
 )
+SEEDS = 3
 
 
 def main() -> None:
-    """Print the speed on ordinary text, with and without secrets, and the slowest hostile texts."""
+    """Print what is found by kind, the speed on ordinary text, and the slowest hostile texts."""
+    _print_found()
+    print()
     chance = random.Random(20261120)
     ordinary = _log(chance)
     with_secrets = ordinary.replace("cache miss", "db://app:s3cret@db1/", 200)
@@ -69,6 +92,37 @@ def main() -> None:
     print()
     header = ("repeated", "seconds", "seconds at 4x", "growth (linear: 4)")
     print_table(header, hostile[:10])
+
+
+def _print_found() -> None:
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+    from redaction_corpus import cases, kinds
+
+    counted: dict[str, Counter[str]] = {}
+    for kind in kinds():
+        for seed in range(SEEDS):
+            for case in cases(kind, seed=seed):
+                half = "each second text" if case.held_out else "the other texts"
+                output = Redactor().text(case.text)
+                figures = Counter(
+                    secrets=len(case.secrets),
+                    found=len(case.secrets) - len(case.shown(output)),
+                    alike=not case.secrets,
+                    changed=not case.secrets and output != case.text,
+                )
+                for row in (kind, half, "all"):
+                    counted.setdefault(row, Counter()).update(figures)
+    rows = [
+        (
+            name,
+            f"{n['found']}/{n['secrets']}",
+            f"{n['found'] / n['secrets']:.1%}" if n["secrets"] else "",
+            f"{n['changed']}/{n['alike']}",
+        )
+        for name in (*kinds(), "the other texts", "each second text", "all")
+        if (n := counted[name])
+    ]
+    print_table(("kind", "secrets found", "recall", "look-alikes changed"), rows)
 
 
 def _log(chance: random.Random) -> str:

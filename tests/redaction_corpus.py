@@ -39,7 +39,22 @@ _ALPHABETS = {
     "base32": string.ascii_uppercase + "234567",
     "graphic": string.ascii_letters + string.digits + "!@%^&*()_+-=[]{}:,.?",
 }
-_SYLLABLES = "ka ber lo min tro sa wel di fun hor gel pit zu ran".split()
+_SYLLABLES = (
+    "ka",
+    "ber",
+    "lo",
+    "min",
+    "tro",
+    "sa",
+    "wel",
+    "di",
+    "fun",
+    "hor",
+    "gel",
+    "pit",
+    "zu",
+    "ran",
+)
 
 
 @dataclass(frozen=True)
@@ -85,10 +100,12 @@ def cases(kind: str, *, seed: int = 0) -> Iterator[Case]:
     text = (FOLDER / f"{kind}.txt").read_text("utf-8")
     templates = re.sub(r"\A(?:# .*\n)+", "", text).removesuffix("\n").split("\n~~~\n")
     for number, template in enumerate(templates):
-        chance = random.Random(f"{seed} {kind} {number}")
-        marked = _GENERATED.sub(lambda match: _generate(chance, match[1], match[2]), template)
-        pieces = _MARKED.split(marked)
+        pieces = _MARKED.split(_filled_in(template, random.Random(f"{seed} {kind} {number}")))
         yield Case(kind, number, "".join(pieces), tuple(pieces[1::2]), tuple(pieces[::2]))
+
+
+def _filled_in(template: str, chance: random.Random) -> str:
+    return _GENERATED.sub(lambda match: _generate(chance, match[1], match[2]), template)
 
 
 def _generate(chance: random.Random, name: str, argument: str | None) -> str:
@@ -120,8 +137,7 @@ _OTHERS: dict[str, Callable[[random.Random, str], str]] = {
 
 
 def _pieces(secret: str) -> Iterator[str]:
-    for line in secret.splitlines():
-        line = line.strip()
+    for line in map(str.strip, secret.splitlines()):
         if len(line) <= _PIECE_CHARS:
             yield line
         for start in range(0, len(line) - _PIECE_CHARS + 1):

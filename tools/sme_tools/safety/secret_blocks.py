@@ -30,7 +30,9 @@ def private_key_block(text: str, at: int, end: int) -> Secret | None:
     head = _BLOCK.match(text, at)
     if head is None or text.startswith("<secret:", head.end()):
         return None
-    stop = text.find("---- END" if head[0][4] == " " else "-----END", head.end(), head.end() + _BLOCK_CHARS)
+    stop = text.find(
+        "---- END" if head[0][4] == " " else "-----END", head.end(), head.end() + _BLOCK_CHARS
+    )
     if stop < 0:
         body = _BLOCK_BODY.match(text, head.end())
         stop = body.end() if body else head.end()
@@ -62,7 +64,9 @@ def private_key_rest(text: str, at: int, end: int) -> Secret | None:
     return Secret(start, stop, "private-key") if stop - start >= 16 else None
 
 
-_PUTTY = re.compile(r"Private-Lines: \d{1,3}\r?\n(?P<value>(?:[A-Za-z0-9+/=]{1,64}(?:\r?\n|$)){1,200})")
+_PUTTY = re.compile(
+    r"Private-Lines: \d{1,3}\r?\n(?P<value>(?:[A-Za-z0-9+/=]{1,64}(?:\r?\n|$)){1,200})"
+)
 
 
 def putty_key(text: str, at: int, end: int) -> Secret | None:

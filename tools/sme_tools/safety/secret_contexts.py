@@ -111,7 +111,9 @@ CONTEXTS = (
     ),
     context("signature", "?sig=|&sig=", r"[?&](?i:sig)=(?P<value>[\w%+/=.-]{20,512})"),
     context(
-        "password", "sip:|sips:", rf"sips?:{_USER}{{1,64}}:(?P<value>[^\s/?#\"'`<>\\|@]{{1,256}})@(?=[\w\[])"
+        "password",
+        "sip:|sips:",
+        rf"sips?:{_USER}{{1,64}}:(?P<value>[^\s/?#\"'`<>\\|@]{{1,256}})@(?=[\w\[])",
     ),
     context("code", "?code=|&code=", r"[?&]code=(?P<value>[\w%+/=.-]{20,2048})", looks_random),
     context(
@@ -129,9 +131,22 @@ CONTEXTS = (
         looks_random,
     ),
     # settings of programs that name no password a password
-    context("snmp-community", "rocommunity|rwcommunity|rocommunity6|rwcommunity6", r"\w{11,12} {1,4}(?P<value>\S{1,64})"),
-    context("password", "\" * |' * | * ", r"[\"']? \* [\"']?(?P<value>[^\s*\"']{4,256})[\"']? {1,8}\*\s*(?:$|\n)", _no_number),
-    context("password", ": psk|: eap|: xauth", r": (?i:psk|eap|xauth) {1,4}[\"'](?P<value>[^\"'\n]{1,256})"),
+    context(
+        "snmp-community",
+        "rocommunity|rwcommunity|rocommunity6|rwcommunity6",
+        r"\w{11,12} {1,4}(?P<value>\S{1,64})",
+    ),
+    context(
+        "password",
+        "\" * |' * | * ",
+        r"[\"']? \* [\"']?(?P<value>[^\s*\"']{4,256})[\"']? {1,8}\*\s*(?:$|\n)",
+        _no_number,
+    ),
+    context(
+        "password",
+        ": psk|: eap|: xauth",
+        r": (?i:psk|eap|xauth) {1,4}[\"'](?P<value>[^\"'\n]{1,256})",
+    ),
     context(
         "password",
         ":*:|:5432:|:5433:|:6432:",
@@ -143,19 +158,47 @@ CONTEXTS = (
         "<auth-user-pass>",
         r"<auth-user-pass>\r?\n[^\n]{1,256}\n(?P<value>[^\n]{1,256})\r?\n</auth-user-pass>",
     ),
-    context("credential", ".dockerconfigjson|.dockercfg", r"\.docker\w{3,10}[\"']?\s?:\s?[\"']?(?P<value>[A-Za-z0-9+/=]{20,8192})"),
-    context("key", "hmac-sha|hmac-md5", r"(?i:hmac-(?:sha\d{1,3}|md5))[: ]\s?[\"']?(?P<value>[A-Za-z0-9+/]{20,256}={0,2})(?![\w+/])", looks_random),
+    context(
+        "credential",
+        ".dockerconfigjson|.dockercfg",
+        r"\.docker\w{3,10}[\"']?\s?:\s?[\"']?(?P<value>[A-Za-z0-9+/=]{20,8192})",
+    ),
+    context(
+        "key",
+        "hmac-sha|hmac-md5",
+        r"(?i:hmac-(?:sha\d{1,3}|md5))[: ]\s?[\"']?"
+        r"(?P<value>[A-Za-z0-9+/]{20,256}={0,2})(?![\w+/])",
+        looks_random,
+    ),
     context("key", "unseal key", r"(?i:unseal key)(?: \d{1,2})?: (?P<value>\S{20,256})"),
-    context("key", "network_key|pan_key", r"(?:network|pan)_key[\"']?\s?[:=]\s?\[(?P<value>\s?(?:0x)?[0-9a-fA-F]{1,3}(?:,\s?(?:0x)?[0-9a-fA-F]{1,3}){15,63})"),
-    context("cookie", "cookie", r"(?i:(?<=erlang[._-])|(?<=rabbitmq_erlang_)|(?<=--set))(?i:cookie)\s?[:= ]\s?[\"']?(?P<value>[\w-]{8,256})"),
+    context(
+        "key",
+        "network_key|pan_key",
+        r"(?:network|pan)_key[\"']?\s?[:=]\s?\[(?P<value>\s?(?:0x)?[0-9a-fA-F]{1,3}(?:,\s?(?:0x)?[0-9a-fA-F]{1,3}){15,63})",
+    ),
+    context(
+        "cookie",
+        "cookie",
+        r"(?i:(?<=erlang[._-])|(?<=rabbitmq_erlang_)|(?<=--set))"
+        r"(?i:cookie)\s?[:= ]\s?[\"']?(?P<value>[\w-]{8,256})",
+    ),
     context("password", "pin code", r"(?i:pin code)\s?[:=]\s?(?P<value>\d{4,10})"),
     context("password", "mot de passe", r"(?i:mot de passe)\s?[:=]\s?(?P<value>\S{3,256})", _plain),
-    context("snmp-community", "snmp-server community", r"(?i:snmp-server community) {1,4}(?P<value>\S{1,64})"),
-    context("password", "createuser ", r"createUser \S{1,64} (?:MD5|SHA\S{0,4}) \"?(?P<value>[^\s\"]{1,256})"),
+    context(
+        "snmp-community",
+        "snmp-server community",
+        r"(?i:snmp-server community) {1,4}(?P<value>\S{1,64})",
+    ),
     context(
         "password",
         "createuser ",
-        r"createUser \S{1,64} (?:MD5|SHA\S{0,4}) \S{1,256} (?:AES|DES)\S{0,4} \"?(?P<value>[^\s\"]{1,256})",
+        r"createUser \S{1,64} (?:MD5|SHA\S{0,4}) \"?(?P<value>[^\s\"]{1,256})",
+    ),
+    context(
+        "password",
+        "createuser ",
+        r"createUser \S{1,64} (?:MD5|SHA\S{0,4}) \S{1,256} "
+        r"(?:AES|DES)\S{0,4} \"?(?P<value>[^\s\"]{1,256})",
     ),
     context("password", "= password('", r"= (?i:password)\('(?P<value>[^'\n]{1,256})"),
     context("password", "oracle:thin:", r"oracle:thin:[\w$]{1,64}/(?P<value>[^\s@\"']{1,256})@"),
@@ -172,14 +215,21 @@ CONTEXTS = (
     context(
         "password",
         "password |passphrase |passwort ",
-        r"(?i:password|passphrase|passwort) (?:(?:for|of|von) (?:(?:the )?(?:user|account|admin) )?\S{1,64} )?"
-        r"(?i:is|ist|set to):? [\"']?(?P<value>(?<=\")[^\"\n]{2,256}|(?<=')[^'\n]{2,256}|[^\s\"']{2,256})[\"'.]{0,2}[ \t]*(?:$|\n)",
+        r"(?i:password|passphrase|passwort) "
+        r"(?:(?:for|of|von) (?:(?:the )?(?:user|account|admin) )?\S{1,64} )?"
+        r"(?i:is|ist|set to):? [\"']?"
+        r"(?P<value>(?<=\")[^\"\n]{2,256}|(?<=')[^'\n]{2,256}|[^\s\"']{2,256})"
+        r"[\"'.]{0,2}[ \t]*(?:$|\n)",
         _plain,
     ),
     # Proxmox: the secret of a token beside its name
     context("proxmox-token", "!", rf"![\w.-]{{1,64}}[\"']?[=:\s]{{1,8}}(?P<value>{_UUID})"),
     context("proxmox-token", "│ value", rf"│ value {{1,40}}│ (?P<value>{_UUID})"),
-    context("proxmox-token", "full-tokenid", rf"full-tokenid[^\n]{{1,300}}?\"value\"\s?:\s?\"(?P<value>{_UUID})"),
+    context(
+        "proxmox-token",
+        "full-tokenid",
+        rf"full-tokenid[^\n]{{1,300}}?\"value\"\s?:\s?\"(?P<value>{_UUID})",
+    ),
     context("key", '"kdf":', r'"kdf":[^\n]{1,400}?"data":\s?"(?P<value>[A-Za-z0-9+/=]{40,512})"'),
     # RFC 7517: the private members of a JSON Web Key
     context(

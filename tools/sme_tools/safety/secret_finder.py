@@ -135,7 +135,11 @@ def _tables() -> _Tables:
         by_anchor.setdefault(word, []).append(named_secret)
         followed_by[word] = "(?![a-z])"
     anchors = {anchor: followed_by.get(anchor, "") for anchor in by_anchor}
-    anywhere = {a: after for a, after in anchors.items() if a in WORDS or a in INSIDE_WORDS or not a[0].isalnum()}
+    anywhere = {
+        a: after
+        for a, after in anchors.items()
+        if a in WORDS or a in INSIDE_WORDS or not a[0].isalnum()
+    }
     at_words = {a: after for a, after in anchors.items() if a not in anywhere}
     words = _tree(at_words)
     return _Tables(

@@ -38,7 +38,11 @@ _MIXED = r"(?=[A-Za-z_-]*[0-9])"
 
 FORMATS = (
     # clouds
-    _format("aws-key", "AKIA ASIA ABIA ACCA", r"A(?:KIA|SIA|BIA|CCA)[A-Z2-7]{16}(?::[A-Za-z0-9+/]{40})?" + _END),
+    _format(
+        "aws-key",
+        "AKIA ASIA ABIA ACCA",
+        r"A(?:KIA|SIA|BIA|CCA)[A-Z2-7]{16}(?::[A-Za-z0-9+/]{40})?" + _END,
+    ),
     _format("google-key", "AIza", r"AIza[\w-]{35}"),
     _format("google-token", "ya29.", r"ya29\.[\w-]{20,}"),
     _format("google-token", "1//0", r"1//0[\w-]{20,}", alone=True),
@@ -79,7 +83,7 @@ FORMATS = (
     _format("cerebras-key", "csk-", r"csk-[a-z0-9]{40,}", alone=True),
     _format("elevenlabs-key", "sk_", r"sk_[a-f0-9]{48}" + _END, alone=True),
     _format("pinecone-key", "pcsk_", r"pcsk_\w{40,}"),
-    _format("fireworks-key", "fw_", rf"fw_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{{22,}}" + _END, alone=True),
+    _format("fireworks-key", "fw_", r"fw_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{22,}" + _END, alone=True),
     _format("langsmith-key", "lsv2_", r"lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}"),
     _format("tavily-key", "tvly-", r"tvly-[\w-]{30,}"),
     # messages and mail
@@ -130,7 +134,9 @@ FORMATS = (
     ),
     _format("onepassword-token", "ops_eyJ", r"ops_eyJ[\w+/=-]{50,}"),
     _format("figma-token", "figd_", r"figd_[\w-]{35,}"),
-    _format("notion-token", "ntn_ secret_", r"(?:ntn_[A-Za-z0-9]{40,}|secret_[A-Za-z0-9]{43})" + _END),
+    _format(
+        "notion-token", "ntn_ secret_", r"(?:ntn_[A-Za-z0-9]{40,}|secret_[A-Za-z0-9]{43})" + _END
+    ),
     _format("fly-token", "fm1_ fm1r_ fm2_", r"fm[12]r?_[\w+/=,-]{50,}"),
     _format("minisign-key", "RWRTY0Iy", r"RWRTY0Iy[A-Za-z0-9+/]{100,}={0,2}"),
     _format("render-key", "rnd_", r"rnd_[A-Za-z0-9]{20,}", alone=True),
@@ -164,16 +170,37 @@ FORMATS = (
     ),
     # everywhere
     _format("jwt", "eyJ", r"eyJ[\w-]{10,}\.[\w-]{4,}\.[\w.-]*", alone=True),
-    _format("paseto", "v1. v2. v3. v4.", r"v[1-4]\.(?:local|public)\.[\w-]{40,}(?:\.[\w-]+)?", alone=True),
-    _format("password-hash", "pbkdf2_", r"pbkdf2_sha\d{1,3}\$\d{1,9}\$[^\s$]{4,64}\$[A-Za-z0-9+/]{20,}={0,2}"),
-    _format("password-hash", "SCRAM-SHA-", r"SCRAM-SHA-\d{1,3}\$\d{1,7}:[\w+/=]{8,}\$[\w+/=]{20,}:[\w+/=]{20,}"),
+    _format(
+        "paseto",
+        "v1. v2. v3. v4.",
+        r"v[1-4]\.(?:local|public)\.[\w-]{40,}(?:\.[\w-]+)?",
+        alone=True,
+    ),
+    _format(
+        "password-hash",
+        "pbkdf2_",
+        r"pbkdf2_sha\d{1,3}\$\d{1,9}\$[^\s$]{4,64}\$[A-Za-z0-9+/]{20,}={0,2}",
+    ),
+    _format(
+        "password-hash",
+        "SCRAM-SHA-",
+        r"SCRAM-SHA-\d{1,3}\$\d{1,7}:[\w+/=]{8,}\$[\w+/=]{20,}:[\w+/=]{20,}",
+    ),
     _format("password-hash", "*", r"\*[A-F0-9]{40}" + _END, alone=True),
     _format("password-hash", "$P$ $H$", r"\$[PH]\$[./A-Za-z0-9]{31}"),
     _format("password-hash", "$8$ $9$", r"\$[89]\$[./A-Za-z0-9]{14}\$[./A-Za-z0-9]{43}"),
     _format("password-hash", "scrypt:", r"scrypt:\d{1,8}:\d{1,3}:\d{1,3}\$\w{8,64}\$[a-f0-9]{64,}"),
-    _format("password-hash", "grub.pbkdf2.", r"grub\.pbkdf2\.sha512\.\d{1,8}\.[A-F0-9]{32,}\.[A-F0-9]{32,}"),
+    _format(
+        "password-hash",
+        "grub.pbkdf2.",
+        r"grub\.pbkdf2\.sha512\.\d{1,8}\.[A-F0-9]{32,}\.[A-F0-9]{32,}",
+    ),
     _format("password-hash", "md5", r"md5[a-f0-9]{32}" + _END, alone=True),
-    _format("password-hash", "{SSHA {SHA {SMD5 {MD5} {CRYPT}", r"\{[A-Z0-9]{3,8}\}[A-Za-z0-9+/$.]{20,}={0,2}"),
+    _format(
+        "password-hash",
+        "{SSHA {SHA {SMD5 {MD5} {CRYPT}",
+        r"\{[A-Z0-9]{3,8}\}[A-Za-z0-9+/$.]{20,}={0,2}",
+    ),
     _format(
         "password-hash",
         "$1$ $5$ $6$ $7$ $y$ $gy$ $2a$ $2b$ $2x$ $2y$ $argon2 $apr1$ $sha1$",

@@ -8,42 +8,53 @@ also JSON inside of a string.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from sme_tools.safety.secret_values import Secret
 
 _KIND = re.compile(r"\bkind\\{0,3}[\"']?:[ \t]{0,8}\\{0,3}[\"']?Secret\b")
 _API = re.compile(r"\bapiVersion\b|^---", re.MULTILINE)
-_OBJECT_CHARS = 64 * 1024
-_JSON_DATA = re.compile(r"\"(?:data|stringData)\\{0,3}\"\s{0,8}:\s{0,8}\{(?P<inside>[^{}]{1,65536})\}")
+_NEAR_CHARS = 32
+_JSON_DATA = re.compile(
+    r"\"(?:data|stringData)\\{0,3}\"\s{0,8}:\s{0,8}\{(?P<inside>[^{}]{1,65536})\}"
+)
 _JSON_VALUE = re.compile(
     r"\"(?P<name>[\w.-]{1,253})\\{0,3}\"\s{0,8}:\s{0,8}\\{0,3}\"(?P<value>[^\"\\]{1,65536})"
 )
 _YAML_DATA = re.compile(r"^(?P<indent>[ ]{0,40})(?:data|stringData):[ \t]*\n", re.MULTILINE)
-_YAML_VALUE = re.compile(r"(?P<name>[\w.-]{1,253}):[ ]{1,8}(?P<quote>[\"']?)(?P<value>[^\s\"'][^\n]*)")
+_YAML_VALUE = re.compile(
+    r"(?P<name>[\w.-]{1,253}):[ ]{1,8}(?P<quote>[\"']?)(?P<value>[^\s\"'][^\n]*)"
+)
 _OPEN = re.compile(r".*\.crt|ca-bundle|user(?:name)?|namespace", re.IGNORECASE)
 """Names whose values are open to everybody: certificates, accounts."""
 
 
 def manifest_secrets(text: str) -> list[Secret]:
     """The values in the manifests of kind Secret that a text holds, in order."""
+    if "Secret" not in text:  # the quickest look there is
+        return []
     found: dict[int, Secret] = {}
-    for kind in _KIND.finditer(text):
-        start, end = _object(text, kind.start())
+    for start, end in _objects(text):
         for secret in (*_in_json(text, start, end), *_in_yaml(text, start, end)):
             found[secret.start] = secret
     return [found[start] for start in sorted(found)]
 
 
-def _object(text: str, at: int) -> tuple[int, int]:
-    start = max(0, at - _OBJECT_CHARS)
-    for beginning in _API.finditer(text, start, at):
-        start = beginning.start()
-    following = _API.search(text, at, at + _OBJECT_CHARS)
-    # `kind` may stand before `apiVersion`, which is then its own.
-    if following is not None and text[start : start + 10] != "apiVersion":
-        following = _API.search(text, following.end(), at + _OBJECT_CHARS)
-    return start, following.start() if following else min(len(text), at + _OBJECT_CHARS)
+def _objects(text: str) -> list[tuple[int, int]]:
+    """The stretches that hold a Secret, each once, so that the time stays linear."""
+    kinds = [match.start() for match in _KIND.finditer(text)]
+    if not kinds:
+        return []
+    bounds = [0, *(match.start() for match in _API.finditer(text)), len(text)]
+    objects: set[tuple[int, int]] = set()
+    for kind in kinds:
+        following = bisect_right(bounds, kind)
+        objects.add((bounds[following - 1], bounds[following]))
+        # Where `kind` stands before `apiVersion`, that is its own, and the values come after it.
+        if bounds[following] - kind < _NEAR_CHARS and following + 1 < len(bounds):
+            objects.add((bounds[following], bounds[following + 1]))
+    return sorted(objects)
 
 
 def _in_json(text: str, start: int, end: int) -> Iterator[Secret]:

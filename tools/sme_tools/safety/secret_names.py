@@ -85,7 +85,9 @@ _NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.
 _LINE_START = re.compile(
     r"[\s>│|+#;]{0,80}(?:-\s{1,8})?(?:(?:export|set|local|ENV|ARG|setenv)\s)?(?:\\{0,7}[\"'])?"
 )
-_NAMED_BY = re.compile(r"(?:name|key)(?:\\{0,7}[\"'])?\s{0,4}[:=]\s{0,4}(?:\\{0,7}[\"'])?$", re.IGNORECASE)
+_NAMED_BY = re.compile(
+    r"(?:name|key)(?:\\{0,7}[\"'])?\s{0,4}[:=]\s{0,4}(?:\\{0,7}[\"'])?$", re.IGNORECASE
+)
 _NETRC = re.compile(r"\b(?:login|user)\s+\S{1,64}\s+$")
 _ACCOUNT = re.compile(r"\b(?:user|login|username|account)\b[^\n]{1,60}[/,;] $", re.IGNORECASE)
 _GENERATED = re.compile(
@@ -139,9 +141,7 @@ def named_secret(text: str, at: int, end: int) -> Secret | None:
     return _value(text, tail, kind, strength, clear, _at_line_start(rest, at, len(before)))
 
 
-def _may_name_secret(
-    word: str, strength: Strength, before: str, prefix: str, after: str
-) -> bool:
+def _may_name_secret(word: str, strength: Strength, before: str, prefix: str, after: str) -> bool:
     if strength == "key" and not prefix and _WG_VALUE.match(after):
         return True
     if strength == "key" and not _KEY_QUALIFIER.search(before[-_QUALIFIER_CHARS:]):
@@ -216,7 +216,7 @@ def _value(
         bare = _BARE.match(text, start, start + DECIDING_CHARS)
         if bare is None:
             return None
-        end = bare.end()
+        end = max(bare.end(), _end_of_assignment(text, tail, start, own_line))
     value = text[start:end]
     if "<secret:" in value[:8] or not _is_secret(
         value, strength, clear=clear, quoted=opening is not None
@@ -227,7 +227,6 @@ def _value(
         quote = tail["close"] if tail["close"] and value.isdigit() else ""
         more = _BARE.match(text, end)
         end = more.end() if more else end
-        end = max(end, _end_of_assignment(text, tail, start, own_line))
         if own_line and strength == "password" and (tail["assign"] or "").endswith((" ", "\t")):
             phrase = _MORE_WORDS.match(text, end)
             end += len(phrase[0].rstrip()) if phrase and not tail["close"] else 0

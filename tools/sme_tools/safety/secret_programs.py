@@ -73,7 +73,9 @@ PROGRAMS = (
         "sqlcmd|bcp|isql|tsql",
         rf"\w{{3,6}}{_OPTIONS}-P[\s\"',]{{0,4}}{_ARGUMENT}",
     ),
-    context("password", "wpa_passphrase", rf"wpa_passphrase\s{{1,4}}\S{{1,64}}\s{{1,4}}{_ARGUMENT}"),
+    context(
+        "password", "wpa_passphrase", rf"wpa_passphrase\s{{1,4}}\S{{1,64}}\s{{1,4}}{_ARGUMENT}"
+    ),
     context(
         "password",
         "change_password|add_user|authenticate_user",
@@ -82,23 +84,51 @@ PROGRAMS = (
     context(
         "key",
         "configure set",
-        rf"configure set\s{{1,4}}[\w.]{{0,64}}(?:secret|token|key)[\w.]{{0,64}}\s{{1,4}}{_ARGUMENT}",
+        r"configure set\s{1,4}"
+        rf"[\w.]{{0,64}}(?:secret|token|key)[\w.]{{0,64}}\s{{1,4}}{_ARGUMENT}",
     ),
     context(
         "password",
-        "http|https|xh",
+        "http -|https -|xh -|http --auth|https --auth|xh --auth",
         r"(?:https?|xh) (?:[^\n|;&]{0,300}? )?(?:-a|--auth)[ =]{1,4}[\"']?[^\s:\"'=-]{1,64}:"
         r"(?P<value>[^\s\"']{1,256})",
     ),
-    context("cookie", "curl", rf"curl{_OPTIONS}(?:-b|--cookie)[\s\"',=]{{1,4}}(?P<value>[\w.-]{{1,64}}=[^\s\"']{{4,4096}})"),
-    context("password", "xfreerdp|xfreerdp3|wlfreerdp|rdesktop", rf"\w{{8,9}}{_OPTIONS}/p:{_ARGUMENT}"),
-    context("password", "snmpget|snmpwalk|snmpbulkwalk|snmpbulkget", rf"snmp\w{{3,9}}{_OPTIONS}-X[\s\"',]{{0,4}}{_ARGUMENT}"),
+    context(
+        "cookie",
+        "curl",
+        rf"curl{_OPTIONS}(?:-b|--cookie)[\s\"',=]{{1,4}}(?P<value>[\w.-]{{1,64}}=[^\s\"']{{4,4096}})",
+    ),
+    context(
+        "password", "xfreerdp|xfreerdp3|wlfreerdp|rdesktop", rf"\w{{8,9}}{_OPTIONS}/p:{_ARGUMENT}"
+    ),
+    context(
+        "password",
+        "snmpget|snmpwalk|snmpbulkwalk|snmpbulkget",
+        rf"snmp\w{{3,9}}{_OPTIONS}-X[\s\"',]{{0,4}}{_ARGUMENT}",
+    ),
     context("password", "openssl", rf"openssl enc{_OPTIONS}-k[\s\"',]{{1,4}}{_ARGUMENT}"),
-    context("password", "htpasswd", rf"htpasswd\s{{1,4}}-\w{{0,4}}b\w{{0,4}} {{1,4}}\S{{1,256}} {{1,4}}\S{{1,64}} {{1,4}}{_ARGUMENT}"),
+    context(
+        "password",
+        "htpasswd",
+        rf"htpasswd\s{{1,4}}-\w{{0,4}}b\w{{0,4}} {{1,4}}"
+        rf"\S{{1,256}} {{1,4}}\S{{1,64}} {{1,4}}{_ARGUMENT}",
+    ),
     context("password", "nmcli", rf"nmcli{_OPTIONS}password {{1,4}}{_ARGUMENT}"),
-    context("password", "lftp|ncftp", rf"\w{{4,5}}{_OPTIONS}-u[\s\"',]{{1,4}}[^\s,\"']{{1,64}},(?P<value>[^\s\"']{{1,256}})"),
-    context("password", "mosquitto_sub|mosquitto_pub|mosquitto_rr", rf"mosquitto_\w{{2,3}}{_OPTIONS}-P[\s\"',]{{1,4}}{_ARGUMENT}"),
-    context("password", "--src-creds|--dest-creds|--creds", r"--(?:src-|dest-)?creds[ =]{1,4}[\"']?[^\s:\"']{1,64}:(?P<value>[^\s\"']{1,256})"),
+    context(
+        "password",
+        "lftp|ncftp",
+        rf"\w{{4,5}}{_OPTIONS}-u[\s\"',]{{1,4}}[^\s,\"']{{1,64}},(?P<value>[^\s\"']{{1,256}})",
+    ),
+    context(
+        "password",
+        "mosquitto_sub|mosquitto_pub|mosquitto_rr",
+        rf"mosquitto_\w{{2,3}}{_OPTIONS}-P[\s\"',]{{1,4}}{_ARGUMENT}",
+    ),
+    context(
+        "password",
+        "--src-creds|--dest-creds|--creds",
+        r"--(?:src-|dest-)?creds[ =]{1,4}[\"']?[^\s:\"']{1,64}:(?P<value>[^\s\"']{1,256})",
+    ),
     context("key", "wandb login", r"wandb login(?: --\S{1,64}){0,4} (?P<value>[0-9a-f]{40})"),
     # what is piped into programs that ask for a password
     context(

@@ -52,7 +52,9 @@ _INNOCENT = re.compile(
     {PLACEHOLDER_BEGINS}{PLACEHOLDER_ENDS} .* |
     [*•x.#\-_?]{{1,}} |                         # masked by another tool
     <[^<>]*> | \[[A-Za-z_ ]*\] | \([\w ]*\) |   # <none>, [PAD], (hidden)
-    \$\{{[^}}]*(?:\}}.*)? | [A-Za-z][\w.@-]{{0,64}}:(?:/[\w.-]+){{2,}} | [\w.-]+@\w+![\w.-]+[:\d]* | \$[A-Z_][A-Z0-9_]* | \$\(.* | `.* | \{{\{{.* | %\(?\w+\)?s? | !\w+.* |
+    \$\{{[^}}]*(?:\}}.*)? |
+    [A-Za-z][\w.@-]{{0,64}}:(?:/[\w.-]+){{2,}} | [\w.-]+@\w+![\w.-]+[:\d]* |
+    \$[A-Z_][A-Z0-9_]* | \$\(.* | `.* | \{{\{{.* | %\(?\w+\)?s? | !\w+.* |
     [{{\[(,;] .* |                              # a structure, not a value
     os\.(?:environ|getenv)\b.* | process\.env\b.* | self\.\w+ | [A-Za-z_][\w.]*\(.* |
     (?:https?|file|unix|tcp|ssh|vault|op|env|arn|secretsmanager):.* |
