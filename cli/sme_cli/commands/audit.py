@@ -20,7 +20,7 @@ app = typer.Typer(
 
 
 @app.command("log", epilog=exit_codes.HELP)
-def log(
+def show(
     host: Annotated[
         str | None,
         typer.Option("--host", help="Only of this host.", autocompletion=completion.hosts),
@@ -46,9 +46,9 @@ def log(
     from sme_cli.render.audit import print_entries
     from sme_cli.render.out import print_json
 
-    found = session.audit_log().read(
-        host=host, since=moment(since) if since else None, verdict=verdict, actor=actor
-    )[-limit:]
+    begin = None if since is None else moment(since)
+    log = session.audit_log()
+    found = log.read(host=host, since=begin, verdict=verdict, actor=actor)[-limit:]
     if as_json:
         print_json([entry.model_dump(mode="json") for entry in found])
     else:
