@@ -120,6 +120,9 @@ def _meaning(
     kind, text = spec.kinds.get(option, ("", ""))
     if kind in ("values", "files", "scripts", "forms"):
         value = attached if attached is not None else queue.pop(0) if queue else Word("")
+        if attached is None and _is_harmful(spec, value):
+            # Another version of the program may take it for an option.
+            found.rule(change(f"{name} {option}: {value.shown} looks like an option"))
         _value(name, spec, option, value, found)
     elif kind == "change":
         found.rule(change(f"{name} {option}: {text}"))
@@ -145,3 +148,13 @@ def _value(name: str, spec: Spec, option: str, value: Word, found: Arguments) ->
         found.files.append(value)
     if kind == "scripts":
         found.scripts.append(value)
+
+
+def _is_harmful(spec: Spec, value: Word) -> bool:
+    """Whether a word in the place of a value is an option that changes something."""
+    if not value.text.startswith("-"):
+        return False
+    option = value.text.partition("=")[0]
+    if option not in spec.kinds and not option.startswith("--") and spec.style == "getopt":
+        option = option[:2]
+    return spec.kinds.get(option, ("", ""))[0] in ("change", "refused")

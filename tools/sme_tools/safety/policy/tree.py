@@ -240,7 +240,9 @@ class Tree:
                 found = Ruling(READS.verdict, READS.reason, network=target.untrusted)
             else:
                 found = self._redirection(node["Op"], target)
-                if node["Op"] in ("<", "<&", "<>") and descriptor in ("", "0"):
+                if node["Op"] == "<" and target.text == "/dev/null" and descriptor in ("", "0"):
+                    input = Word("")
+                elif node["Op"] in ("<", "<&", "<>") and descriptor in ("", "0"):
                     input = Word(UNKNOWN, untrusted=target.untrusted)
             if descriptor.startswith("{"):
                 found = found.worse(change("it opens a descriptor under a name"))
