@@ -181,6 +181,8 @@ class Step(Part):
     undo: Text | None = None
     """What takes the step back; None where nothing needs it or nothing can."""
     verify: Verification
+    by_hand: bool = False
+    """Something in it is for a person to decide or to do elsewhere: shown, never run."""
     alternative: bool = False
     """Another way to do what the step before does: only where a person chooses it."""
     notes: Text | None = None

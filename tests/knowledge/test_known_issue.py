@@ -114,7 +114,7 @@ def test_a_missing_field_lists_nothing_but_its_name():
 
 
 def test_a_wrong_field_name_is_answered_with_those_there_are():
-    assert "title, run, undo, verify, notes" in invalid(changed("    undo:", "    revert:"))
+    assert "title, run, undo, verify, " in invalid(changed("    undo:", "    revert:"))
 
 
 @pytest.mark.parametrize("text", ["", "no front matter", "---\nid: x\n", "---\n- a list\n---\n"])
