@@ -271,6 +271,13 @@ def test_who_has_seen_enough_leaves_a_trace(here, log):
     assert failed.data["error"] == "broken off by who asked for it"
 
 
+def test_who_leaves_after_the_last_answer_broke_nothing_off(here, log):
+    changing = here.run(Script([Step("only", "true")], purpose=CHANGE), timeout_s=20)
+    next(changing)
+    changing.close()
+    assert kinds(log) == ["command.announced", "command.ended"]
+
+
 def test_a_look_that_hangs_when_the_connection_is_closed_is_kept(here, log):
     taken = threading.Event()
 

@@ -100,8 +100,8 @@ class AuditedScript:
                 return
         self._guard.record([entry])
 
-    def finish(self, problem: str | None = None) -> None:
-        """Write what was kept back and, where commands left no answer, which and why.
+    def finish(self, ending: str = "it ended early", *, host_failed: bool = False) -> None:
+        """Write what was kept back and, if the host failed or a command left no answer, that too.
 
         May be called twice: what comes first counts.
         """
@@ -111,8 +111,8 @@ class AuditedScript:
             self._finished = True
             entries, self._kept_back = self._kept_back, []
             unanswered = list(self._unanswered)
-        if problem or unanswered:
-            error = self._guard.redactor.text(problem or "it ended early")
+        if host_failed or unanswered:
+            error = self._guard.redactor.text(ending)
             entries.append(self._entry("script.failed", error=error, unanswered=unanswered))
         if entries:
             self._guard.record(entries)

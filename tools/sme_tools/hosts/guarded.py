@@ -66,17 +66,16 @@ class GuardedTransport(Closing):
     @contextmanager
     def _watched(self, audited: AuditedScript) -> Iterator[None]:
         """See to it that the script's end is entered, however it comes."""
-        problem: str | None = "broken off by who asked for it"
         with self._lock:
             self._running.add(audited)
         try:
             yield
-            problem = None
+            audited.finish()
         except HostError as error:
-            problem = error.message
+            audited.finish(error.message, host_failed=True)
             raise
         finally:
-            audited.finish(problem)
+            audited.finish("broken off by who asked for it")
             with self._lock:
                 self._running.discard(audited)
 
