@@ -1,4 +1,4 @@
-"""Changes on a real host for the tests: this machine, or a real sshd on it, with a folder to change.
+"""Changes on a real host for the tests: this machine, or a real sshd on it, and a folder to change.
 
 As a program it begins or resumes a change, and kills itself where it is told to:
 
@@ -13,6 +13,7 @@ import os
 import signal
 import stat
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -139,6 +140,14 @@ def fill(tree: Path) -> None:
     (tree / "data").write_text("one")
 
 
+def wait_for(condition: Callable[[], object], limit_s: float = 20) -> None:
+    """Wait until it is so; fail if it never is."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.02)
+
+
 class CrashingJournal:
     """A journal whose process is killed before or after a write."""
 
@@ -171,8 +180,9 @@ class CrashingJournal:
 
 def main(base: str, moment: str, crash_at: str) -> None:
     site = Site(Path(base))
-    change = next(iter(site.store.unfinished()), None)
-    if change is None:
+    if (site.store.path).exists():
+        change = site.store.load("last")
+    else:
         plan = Plan.model_validate_json((site.tree.parent / "plan.json").read_text())
         change = Change.begin(plan, actor="user ann", approvals=[APPROVAL])
     transaction = site.resume(change, CrashingJournal(site.store, moment, int(crash_at)))

@@ -37,11 +37,11 @@ _FIND = """\
 umask 077
 find_locks() {
   seen=; found=
-  for folder in $FOLDERS; do
-    real=$(cd "$folder" 2>/dev/null && pwd -P) || continue
-    case " $seen " in *" $real "*) continue;; esac
-    seen="$seen $real"
-    if [ -e "$real/$NAME" ] || [ -L "$real/$NAME" ]; then found="$found $real/$NAME"; fi
+  for each in $FOLDERS; do
+    dir=$(cd "$each" 2>/dev/null && pwd -P) || continue
+    case " $seen " in *" $dir "*) continue;; esac
+    seen="$seen $dir"
+    if [ -e "$dir/$NAME" ] || [ -L "$dir/$NAME" ]; then found="$found $dir/$NAME"; fi
   done
 }
 mine() {

@@ -105,7 +105,7 @@ def keep(path: str, *, name: str, approval: str, hands: Hands, clock: Clock) -> 
         contents = None
     if contents is None or checksum(contents) != state.digest:
         raise CannotKeep(
-            f"{path} can't be kept: its copy is not whole: it changed as it was read, or on its way",
+            f"{path} can't be kept: its copy is not whole: it changed meanwhile, or on its way",
             host=evidence.host,
         )
     return KeptFile(state=state, contents=contents)
