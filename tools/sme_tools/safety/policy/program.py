@@ -102,7 +102,7 @@ class Spec(Part):
     apart: bool = False
     """Its own options hold only before the subcommand, and may mean something else after it."""
     alone: Literal["read-only", "change", "interactive"] = "read-only"
-    """What it is without a subcommand."""
+    """What it is without a subcommand, or without the command it would run."""
     verdict: Literal["read-only", "change", "refused"] = "read-only"
     reason: str | None = None
     instead: str | None = None

@@ -107,11 +107,7 @@ def _subcommand(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rul
     found = take_apart(name, spec, words, stop_at=1)
     own = _by_itself(name, spec).worse(found.ruling)
     if not found.operands:
-        alone = {
-            "read-only": READS,
-            "change": change(f"{name} without a subcommand changes something"),
-            "interactive": refuse(f"{name} without a subcommand waits for a person", spec.instead),
-        }[spec.alone]
+        alone = _alone(name, spec)
         return worst([own, alone, *_missing(name, spec, found)])
     word = found.operands[0]
     if not word.known:
@@ -123,6 +119,15 @@ def _subcommand(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rul
     if spec.literal and not all(value.known for value in _all_words(found)):
         ruling = ruling.worse(change(f"what {name} sends can't be known before"))
     return replace(own.worse(ruling), network=ruling.network or spec.network)
+
+
+def _alone(name: str, spec: Spec) -> Ruling:
+    """What it does without a subcommand, or without the command it would wrap."""
+    return {
+        "read-only": READS,
+        "change": change(f"{name} alone changes something"),
+        "interactive": refuse(f"{name} alone waits for a person", spec.instead),
+    }[spec.alone]
 
 
 def _missing(name: str, spec: Spec, found: Arguments) -> list[Ruling]:
@@ -184,8 +189,10 @@ def _scripts(tree: Tree, name: str, spec: Spec, found: Arguments) -> list[Ruling
 def _wrapped(tree: Tree, name: str, spec: Spec, found: Arguments, own: Ruling) -> Ruling:
     """The ruling with that of the command which the rest of the words are."""
     rest = found.rest or []
+    if rest and rest[0].text == "--":
+        rest = rest[1:]
     if not rest:
-        return own
+        return own.worse(_alone(name, spec))
     if spec.shell:
         untrusted = any(word.untrusted for word in rest)
         text = " ".join(word.text for word in rest)
