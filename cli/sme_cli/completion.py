@@ -88,6 +88,14 @@ def approvals() -> list[str]:
     return [one.id for one in store.standing()] + [one.id for one in store.unused()]
 
 
+@_quietly
+def questions() -> list[str]:
+    """Ids of what waits for an answer."""
+    from sme_cli import session
+
+    return [one.id for one in session.approvals().pending()]
+
+
 def _stated(folder: Traversable, pattern: str) -> Iterator[str]:
     """What the pattern's group finds in the files of a folder; nothing where there is none."""
     if folder.is_dir():

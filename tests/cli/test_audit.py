@@ -294,3 +294,28 @@ def test_a_revoked_approval_is_gone_and_in_the_log(sme, approvals, state):
     assert again.code == 2
     assert "sme policy approvals" in again.err
     assert stat.S_IMODE((state / "approvals.db").stat().st_mode) == 0o600
+
+
+def test_what_waits_is_answered_from_another_process(sme, approvals):
+    yes = approvals.ask(RESTART, by="rules", reason="it restarts a service", incident="i1")
+    no = approvals.ask(RESTART, by="rules", reason="it restarts a service", incident="i2")
+    answer = sme("policy", "approve", yes.id)
+    granted = approvals.find(RESTART)
+    assert answer.err == (
+        f"admin may run this once on web1 ({granted.id}):\nsystemctl restart nginx\n"
+    )
+    assert sme("policy", "deny", no.id).err == f"{no.id} on web1 is denied\n"
+    assert approvals.request(yes.id).answered_by == this_user()
+    assert approvals.request(no.id).answer == "denied"
+    assert approvals.pending() == []
+    for command in ("approve", "deny"):
+        late = sme("policy", command, yes.id)
+        assert late.code == 2
+        assert "no question" in late.err
+
+
+def test_a_second_line_of_a_command_does_not_hide_behind_a_space(sme, approvals):
+    approvals.ask(
+        RESTART.model_copy(update={"command": "echo harmless\nreboot\x1b[8m"}), by="x", reason="y"
+    )
+    assert "\techo harmless ⏎ reboot\t" in sme("policy", "approvals").out

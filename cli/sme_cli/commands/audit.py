@@ -30,7 +30,7 @@ def show(
         typer.Option("--since", help="Only from then on: 30m, 2h, 7d, 2026-11-20T09:30."),
     ] = None,
     verdict: Annotated[
-        Literal["read-only", "change"] | None,
+        Literal["read-only", "change", "refused"] | None,
         typer.Option("--verdict", help="Only commands that the policy judged so."),
     ] = None,
     actor: Annotated[

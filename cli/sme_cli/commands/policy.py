@@ -98,6 +98,38 @@ def approvals(as_json: Json = False) -> None:
     print_approvals(store.standing(), store.unused(), store.pending(), as_json=as_json)
 
 
+@app.command("approve", epilog=exit_codes.HELP)
+def approve(
+    id: Annotated[
+        str,
+        typer.Argument(help="The id of what waits.", autocompletion=completion.questions),
+    ],
+) -> None:
+    """Allow a command that waits for an answer to run once, within a quarter of an hour."""
+    from sme_cli import session
+    from sme_cli.render.out import note
+    from sme_tools.hosts.purpose import this_user
+
+    granted = session.approvals().approve(id, by=this_user())
+    note(f"{granted.user} may run this once on {granted.host} ({granted.id}):\n{granted.command}")
+
+
+@app.command("deny", epilog=exit_codes.HELP)
+def deny(
+    id: Annotated[
+        str,
+        typer.Argument(help="The id of what waits.", autocompletion=completion.questions),
+    ],
+) -> None:
+    """Answer no to what waits for an answer."""
+    from sme_cli import session
+    from sme_cli.render.out import note
+    from sme_tools.hosts.purpose import this_user
+
+    denied = session.approvals().deny(id, by=this_user())
+    note(f"{denied.id} on {denied.host} is denied")
+
+
 @app.command("revoke", epilog=exit_codes.HELP)
 def revoke(
     id: Annotated[

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from sme_cli.render.out import print_json, print_table
 
+LINE_END = " ⏎ "
+"""A line end within a command begins another command, and must not look like a space."""
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -35,13 +38,18 @@ def print_approvals(
         for s in standing
     ]
     rows += [
-        (a.id, "once", a.host, a.user, a.cwd, a.command, a.by, _local(a.expires_at)) for a in once
+        (a.id, "once", a.host, a.user, a.cwd, _shown(a.command), a.by, _local(a.expires_at))
+        for a in once
     ]
     rows += [
-        (r.id, "waits", r.host, r.user, r.cwd, r.command, r.asked_by, _local(r.expires_at))
+        (r.id, "waits", r.host, r.user, r.cwd, _shown(r.command), r.asked_by, _local(r.expires_at))
         for r in pending
     ]
     print_table(HEADERS, rows, empty="no approvals, and nothing waits for one")
+
+
+def _shown(command: str) -> str:
+    return LINE_END.join(command.splitlines())
 
 
 def _local(at: datetime | None) -> str:

@@ -219,6 +219,15 @@ def test_evidence_of_a_look_is_redacted_once(log, complaints):
     assert len(unused.seen) == 2
 
 
+def test_what_was_refused_is_kept_too(guard, log):
+    command = f"mkfs /dev/sda # {KEY}"
+    guard.refused("web1", command, actor="model x", why="x", reason="wipes a disk", incident=None)
+    (entry,) = log.read(host="web1", actor="model", verdict="refused")
+    assert entry.kind == "command.refused"
+    assert entry.data["command"] == "mkfs /dev/sda # <secret:aws-key:1>"
+    assert entry.data["reason"] == "wipes a disk"
+
+
 # Hosts that fail
 
 

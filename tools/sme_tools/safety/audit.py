@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 AuditKind = Literal[
     "command.announced",
     "command.ended",
+    "command.refused",
     "script.failed",
     "approval.asked",
     "approval.granted",
@@ -18,6 +19,7 @@ AuditKind = Literal[
 ]
 """command.announced: it is about to run; what follows it has the same `run`.
 command.ended: how it ended, with its exit code and the digest of its output.
+command.refused: the policy let it not even be asked for; it did not run.
 script.failed: the host was not reached, or was lost; names the commands that left no answer.
 approval.…: a change was put to a user, and what came of it."""
 

@@ -33,3 +33,12 @@ class Guard:
                 first, self._complained = not self._complained, True
             if first:
                 self.complain(error)
+
+    def refused(
+        self, host: str, command: str, *, actor: str, why: str, reason: str, incident: str | None
+    ) -> None:
+        """Keep that a command was wanted which the policy refuses; `reason` is the policy's."""
+        redact = self.redactor.text
+        said = {"command": redact(command), "why": redact(why), "reason": redact(reason)}
+        data = {**said, "verdict": "refused", "incident": incident}
+        self.record([AuditEntry("command.refused", actor, host, data)])
