@@ -20,6 +20,7 @@ from sme_cli.commands import (
     log,
     policy,
     probes,
+    redact,
     snapshot,
 )
 
@@ -45,6 +46,7 @@ app.add_typer(log.app, name="log")
 app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")
 app.add_typer(config.app, name="config")
+app.command("redact", epilog=exit_codes.HELP)(redact.redact)
 app.command("doctor", epilog=exit_codes.HELP)(doctor.doctor)
 
 
