@@ -35,6 +35,13 @@ from pydantic import (
 )
 
 from sme_knowledge import front_matter
+from sme_tools.actions.plan import (
+    DEFAULT_HOLD_S,
+    DEFAULT_TIMEOUT_S,
+    HoldS,
+    TimeoutS,
+    plain_path,
+)
 from sme_tools.checks.finding import Severity
 from sme_tools.errors import KnownIssueInvalid
 from sme_tools.yaml_source import describe
@@ -100,6 +107,14 @@ Each = Annotated[
     _bounded(200),
     _form(r"[a-z][a-z0-9_.]* as [a-z][a-z0-9_]*", "PATH as NAME: storage.filesystems as f"),
 ]
+
+
+def _path_or_parameter(value: str) -> str:
+    return value if re.fullmatch(r"[A-Z][A-Z0-9_]*", value) else plain_path(value)
+
+
+KeptPath = Annotated[str, _bounded(1000), AfterValidator(_path_or_parameter)]
+"""The full path of a file on the host; parameters may stand for parts of it, or for all."""
 
 
 class Part(BaseModel):
@@ -179,8 +194,17 @@ class Step(Part):
     run: Text
     """Shell text for the host, in which parameters of the issue stand for what differs."""
     undo: Text | None = None
-    """What takes the step back; None where nothing needs it or nothing can."""
+    """What takes the step back, after `keep_files` were put back; None where nothing else needs it
+    or nothing can. It must do no harm when it runs twice, or when `run` had not begun."""
     verify: Verification
+    pre_state: list[Text] = Field(default=[], max_length=20)
+    """Read-only commands whose output is kept before the step, and compared after an undo."""
+    keep_files: list[KeptPath] = Field(default=[], max_length=20)
+    """Files that are kept as they are, or their absence, and put back exactly by an undo."""
+    timeout_s: TimeoutS = DEFAULT_TIMEOUT_S
+    """For `run`, and again for `undo`."""
+    hold_s: HoldS = DEFAULT_HOLD_S
+    """How long the verification must stay true before the step counts as done."""
     by_hand: bool = False
     """Something in it is for a person to decide or to do elsewhere: shown, never run."""
     alternative: bool = False

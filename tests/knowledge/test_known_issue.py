@@ -161,3 +161,41 @@ def test_any_text_is_an_issue_or_is_refused_as_one(text):
     for content in (text, f"---\n{text}\n---\n"):
         with pytest.raises(KnownIssueInvalid):
             KnownIssue.parse(content, "broken.md")
+
+
+STEP = "  - title: Make room\n    run: docker image prune --force\n"
+
+
+def with_step_fields(lines: str) -> str:
+    return changed(STEP, STEP + "".join(f"    {line}\n" for line in lines.splitlines()))
+
+
+def test_a_step_may_say_what_to_keep_and_how_long_to_wait():
+    text = with_step_fields(
+        "pre_state: [docker info, df -P]\n"
+        "keep_files: [/etc/docker/daemon.json, FILE, /etc/NAME.conf]\n"
+        "timeout_s: 600\nhold_s: 0"
+    )
+    first, second = KnownIssue.parse(text, "docker-root-full.md").resolution
+    assert first.pre_state == ["docker info", "df -P"]
+    assert first.keep_files == ["/etc/docker/daemon.json", "FILE", "/etc/NAME.conf"]
+    assert (first.timeout_s, first.hold_s) == (600, 0)
+    assert (second.timeout_s, second.hold_s) == (120, 60)
+    assert (second.pre_state, second.keep_files) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("timeout_s: 0", "timeout_s"),
+        ("timeout_s: 3601", "timeout_s"),
+        ("hold_s: -1", "hold_s"),
+        ("hold_s: 3601", "hold_s"),
+        ("keep_files: [daemon.json]", "must be the full path of a file"),
+        ("keep_files: [/etc/docker/]", "must be the full path of a file"),
+        ("keep_files: [/etc/../shadow]", "must be written without //, . and .."),
+        ("pre_state: ['']", "pre_state"),
+    ],
+)
+def test_a_step_that_asks_for_the_impossible_is_refused(line, problem):
+    assert problem in invalid(with_step_fields(line))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from changing import Site, action, fill, two_steps, wait_for
-from sme_tools.actions.events import StoodStill
+from sme_tools.actions.events import Ended, StoodStill
 from sme_tools.actions.outcome import Outcome
 from sme_tools.actions.plan import Verify
-from sme_tools.errors import HostLost
+from sme_tools.errors import HostLost, HostUnreachable
 from sme_tools.hosts.host import Host
 from sshd import Client, Sshd, descendants
 
@@ -177,3 +177,29 @@ def test_every_errand_may_run_twice(tmp_path, outcome):
         assert list(site.locks.iterdir()) == []
         site.hands.close()
     assert hands.errands == ERRANDS[outcome]
+
+
+class DeafHands(LosingHands):
+    """Hands that reach the host no more from an errand of this name on."""
+
+    def run(self, errand):
+        if errand.name == self._lose_at:
+            raise HostUnreachable("no answer")
+        return self._hands.run(errand)
+
+
+def test_a_change_that_is_done_but_can_not_unlock_stands_still_and_is_closed_later(tmp_path):
+    site = Site(tmp_path)
+    fill(site.tree)
+    with site.hands:
+        transaction = site.begin(*two_steps(site.tree))
+        object.__setattr__(transaction._at, "raw_hands", DeafHands(site.hands, "fix.unlock"))
+        *_, last = transaction.advance()
+        assert isinstance(last, StoodStill)
+        assert transaction.stands_still
+        change = site.store.load("last")
+        assert (change.outcome, change.phase) == (Outcome.FIXED, "ending")
+        assert list(site.locks.iterdir()) != []
+        again = site.resume(change)
+        assert list(again.advance()) == [Ended(Outcome.FIXED, "")]
+    assert list(site.locks.iterdir()) == []

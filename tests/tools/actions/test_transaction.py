@@ -42,6 +42,21 @@ def test_a_command_that_fails_half_way_leaves_no_trace(site):
     assert change.not_taken_back == []
 
 
+def test_every_shell_carries_out_and_takes_back(each_shell):
+    site = each_shell
+    before = site.state()
+    first, second = two_steps(site.tree)
+    slow = action(f"{second.run}; sleep 60", timeout_s=1, undo=second.undo)
+    slow = slow.model_copy(update={"verify": Verify(run="false")})
+    change, _ = site.carry_out(first, slow)
+    assert change.outcome is Outcome.ROLLED_BACK
+    assert change.actions[1].run.how == "timed-out"
+    assert site.state() == before
+    change, _ = site.carry_out(first, second)
+    assert change.outcome is Outcome.FIXED
+    assert list(site.locks.iterdir()) == []
+
+
 def test_a_command_that_is_killed_is_taken_back(site):
     before = site.state()
     first, second = two_steps(site.tree)

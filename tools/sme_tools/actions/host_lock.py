@@ -231,7 +231,8 @@ class HostLock:
             f"FOLDERS={shlex.quote(' '.join(self.folders))}\n"
         )
         kind: Kind = "own look" if approval is None else "undo" if undo else "change"
-        errand = Errand(f"fix.{name}", head + script, why, kind, approval)
+        shown = f"# sme: {why}" + (f" for change {change}" if change else "")
+        errand = Errand(f"fix.{name}", head + script, why, kind, approval, record_as=shown)
         evidence = ask(self.hands, errand, self.clock)
         if evidence.exit_code != 0:
             raise HostError(f"can't {why}: {complaint(evidence)}", host=evidence.host)

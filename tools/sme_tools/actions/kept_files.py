@@ -88,7 +88,7 @@ def keep(path: str, *, name: str, approval: str, hands: Hands, clock: Clock) -> 
     """
     command = f"FILE={shlex.quote(path)}; MOST={MAX_FILE_BYTES}\n{_READ}"
     why = f"keep {path} as it is, for an undo"
-    errand = Errand(name, command, why, "change", approval)
+    errand = Errand(name, command, why, "change", approval, record_as=f"# sme: {why}")
     evidence = ask(hands, errand, clock)
     head, _, dump = _answer(path, evidence).partition("\n")
     state = _state(path, head, evidence.host)
@@ -120,7 +120,8 @@ def state_of(
         HostError: the host can't be asked.
     """
     command = f"FILE={shlex.quote(path)}\n{_STATE}"
-    errand = Errand(name, command, f"see whether {path} is as before", "undo", approval)
+    why = f"see whether {path} is as before"
+    errand = Errand(name, command, why, "undo", approval, record_as=f"# sme: {why}")
     evidence = ask(hands, errand, clock)
     try:
         return _state(path, _answer(path, evidence).strip(), evidence.host)
@@ -153,9 +154,10 @@ def _errands(file: KeptFile, place: str, name: str, approval: str) -> list[Erran
     state = file.state
     path = shlex.quote(state.path)
 
-    def errand(command: str, record_as: str | None = None) -> Errand:
-        why = f"put {state.path} back as it was"
-        return Errand(name, command, why, "undo", approval, record_as=record_as)
+    why = f"put {state.path} back as it was"
+
+    def errand(command: str, what: str = "") -> Errand:
+        return Errand(name, command, why, "undo", approval, record_as=f"# sme: {why}{what}")
 
     if not state.exists:
         return [errand(f"rm -f {path}")]
@@ -164,7 +166,7 @@ def _errands(file: KeptFile, place: str, name: str, approval: str) -> list[Erran
         piece = file.contents[start : start + PIECE_BYTES]
         names.append(f"piece.{start}")
         settings = f"PLACE={shlex.quote(place)}; PIECE={names[-1]}\nBYTES='{_octal(piece)}'\n"
-        what = f"# bytes {start} to {start + len(piece)} of {state.path} as it was, into {place}"
+        what = f": bytes {start} to {start + len(piece)}, into {place}/{names[-1]}"
         errands.append(errand(settings + _PIECE, what))
     settings = (
         f"FILE={path}; PLACE={shlex.quote(place)}; SUM='{state.digest}'\n"

@@ -15,7 +15,8 @@ Command = Annotated[str, Field(min_length=1, max_length=8000)]
 """Shell text for the host's /bin/sh."""
 
 
-def _plain_path(value: str) -> str:
+def plain_path(value: str) -> str:
+    """The full path of a file as it is, or ValueError, as pydantic expects."""
     if not value.startswith("/") or value.endswith("/") or set(value) & set("\n\0"):
         raise ValueError(f"must be the full path of a file, such as /etc/fstab, not {value[:60]!r}")
     if any(part in ("", ".", "..") for part in value[1:].split("/")):
@@ -23,7 +24,7 @@ def _plain_path(value: str) -> str:
     return value
 
 
-FilePath = Annotated[str, Field(max_length=1000), AfterValidator(_plain_path)]
+FilePath = Annotated[str, Field(max_length=1000), AfterValidator(plain_path)]
 """The full path of a file on the host."""
 TimeoutS = Annotated[int, Field(ge=1, le=MAX_TIMEOUT_S)]
 HoldS = Annotated[int, Field(ge=0, le=MAX_HOLD_S)]

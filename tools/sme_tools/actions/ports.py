@@ -30,7 +30,8 @@ class Errand:
     """What allows it. None for an own look."""
     timeout_s: int = 30
     record_as: str | None = None
-    """What evidence and audit log say in its place, where it carries the contents of a file."""
+    """What evidence and audit log say in its place: where it is fixed text of this program around a
+    command, or carries the contents of a file."""
     round: int = 1
     """Tells its evidence from that of other looks of the same name; the transaction counts."""
 

@@ -163,7 +163,13 @@ def follow(
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
     errand = Errand(
-        f"fix.{run.name}", head + _RUN, why, kind, approval, timeout_s=run.limit_s + GRACE_S
+        f"fix.{run.name}",
+        head + _RUN,
+        why,
+        kind,
+        approval,
+        timeout_s=run.limit_s + GRACE_S,
+        record_as=f"# sme: {do} once, as {run.place}/{run.name}\n{run.command}",
     )
     evidence = ask(hands, errand, clock)
     if evidence.exit_code != 0:

@@ -12,33 +12,21 @@ finds out what became of a command that was running, and never begins one twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from sme_tools.actions import kept_files
-from sme_tools.actions.events import (
-    Ended,
-    Event,
-    Held,
-    Locked,
-    PreStateTaken,
-    Ran,
-    Running,
-    StoodStill,
-    TurnedBack,
-    Verified,
-    Verifying,
-)
+from sme_tools.actions.carrying_out import apply, prepare, verify
+from sme_tools.actions.events import Ended, Event, Locked, StoodStill
 from sme_tools.actions.host_lock import CANDIDATES, HostLock
 from sme_tools.actions.journal import Change, Journal
 from sme_tools.actions.outcome import Outcome
-from sme_tools.actions.ports import Clock, Hands, Look, Sight, SystemClock
+from sme_tools.actions.ports import Clock, Hands, Look, SystemClock
 from sme_tools.actions.undoing import take_back
-from sme_tools.actions.verification import Verification
-from sme_tools.actions.workbench import Workbench, begin_back, describe, ending_of
-from sme_tools.errors import CannotKeep, HostBusy, HostError, Interrupted, UsageError
+from sme_tools.actions.workbench import Workbench, begin_back
+from sme_tools.errors import HostBusy, HostError, Interrupted, UsageError
 
 StepName = Literal["approve", "lock", "prepare", "apply", "verify", "undo", "close"]
 
@@ -69,6 +57,9 @@ class Transaction:
         self._at = Workbench(change, journal, hands, look, clock or SystemClock())
         self._lock = HostLock(self._at, self._at.clock, lock_folders)
         self._locked = False
+        self.stands_still = False
+        """Whether the last step could not be done: also where it only was to give the lock back,
+        and the outcome is a final one. Don't go on at once."""
 
     @property
     def next_step(self) -> NextStep | None:
@@ -103,9 +94,20 @@ class Transaction:
             StateError: the journal, or the audit log, can't be written: no more is done.
             Interrupted, KeyboardInterrupt: passed on; it is on record that it was stopped.
         """
+        while (step := self.next_step) is not None and step.name != "approve":
+            with closing(self.step()) as events:
+                yield from events
+            if self.stands_still:
+                return
+
+    def step(self) -> Generator[Event, None, None]:
+        """Do what comes next, and no more; it gives no approval. Raises as `advance`."""
+        step = self.next_step
+        if step is None or step.name == "approve":
+            return
+        self.stands_still = False
         try:
-            while (step := self.next_step) is not None and step.name != "approve":
-                yield from self._do(step)
+            yield from self._do(step)
         except HostBusy as error:
             yield from self._busy(error)
         except HostError as error:
@@ -173,93 +175,15 @@ class Transaction:
 
     def prepare(self, number: int) -> Iterator[Event]:
         """Record the former state. Raises HostError."""
-        action, record = self.change.plan.actions[number], self.change.actions[number]
-        record.status = "preparing"
-        self._at.save()
-        try:
-            files = [
-                kept_files.keep(
-                    path,
-                    name=f"fix.{number}.keep",
-                    approval=self._at.approval(number),
-                    hands=self._at,
-                    clock=self._at.clock,
-                )
-                for path in action.keep_files
-            ]
-            record.before, evidence = self._at.pre_state(number, "before", "change")
-            for output in record.before:
-                if output.how != "completed":
-                    raise CannotKeep(f"{output.command}: {describe(output)}", remedy="")
-        except CannotKeep as error:
-            record.status = "pending"
-            yield from self._fail(
-                f"the state before can't be recorded: {error.message}. {error.remedy}"
-            )
-            return
-        self._at.journal.keep(self.change.id, number, files)
-        record.files = [file.state for file in files]
-        record.status = "prepared"
-        self._at.save(evidence)
-        yield PreStateTaken(number, len(record.before), len(files))
+        return prepare(self._at, number)
 
     def apply(self, number: int) -> Iterator[Event]:
         """Run the command, or find out what became of it. Raises HostError."""
-        action, record = self.change.plan.actions[number], self.change.actions[number]
-        if record.status != "running":
-            record.status, record.epoch = "running", self.change.epoch
-            self._at.save()
-        yield Running(number, action.run)
-        ending = self._at.follow(number, f"run.{number}", action.run, "begin", "change")
-        if ending.begun is False:
-            record.status = "prepared"
-            yield from self._fail(f"{action.title}: it could not be begun: {ending.why}")
-            return
-        record.run = ending_of(action.run, ending)
-        record.status = "ran"
-        evidence = [ending.evidence] if ending.evidence else []
-        failed = record.run.how == "completed" and not record.run.succeeded
-        if failed:
-            begin_back(self.change, f"{action.title}: {describe(record.run)}")
-        self._at.save(evidence)
-        yield Ran(number, record.run)
-        if failed:
-            yield TurnedBack(self.change.reason)
+        return apply(self._at, number)
 
     def verify(self, number: int) -> Iterator[Event]:
         """Look whether it worked, and for its time whether it goes on to. Raises HostError."""
-        action, record = self.change.plan.actions[number], self.change.actions[number]
-        verification = self._verification(number)
-        record.status = "verifying"
-        self._at.save()
-        for looked in verification.settled():
-            yield Verifying(number, looked.sight.holds, looked.sight.why)
-        record.verification = looked.sight.why
-        if looked.sight.holds is not True:
-            yield from self._fail(f"{action.title}: {looked.sight.why}", looked.sight)
-            return
-        record.status = "holding"
-        self._at.save(looked.sight.evidence)
-        for looked in verification.held():
-            if looked.sight.holds is True:
-                yield Held(number, looked.held_s, action.hold_s)
-            else:
-                yield Verifying(number, looked.sight.holds, looked.sight.why)
-        record.verification = looked.sight.why
-        if looked.sight.holds is not True:
-            why = f"{action.title}: it did not last: {looked.sight.why}"
-            yield from self._fail(why, looked.sight)
-            return
-        record.status, record.verification = "verified", f"held for {action.hold_s} s"
-        assert record.run is not None
-        self.change.retried |= record.run.how != "completed"
-        if number == len(self.change.actions) - 1:
-            self.change.phase = "ending"
-            self.change.outcome = (
-                Outcome.FIXED_AFTER_RETRY if self.change.retried else Outcome.FIXED
-            )
-        self._at.save(looked.sight.evidence)
-        yield Verified(number)
+        return verify(self._at, number)
 
     def undo(self) -> Iterator[Event]:
         """Take back what was done, after `turn_back` or a failure. Raises HostError."""
@@ -279,25 +203,6 @@ class Transaction:
         self._at.save()
         yield Ended(change.outcome, change.reason)
 
-    def _verification(self, number: int) -> Verification:
-        plan = self.change.plan
-        is_last = number == len(plan.actions) - 1
-        return Verification(
-            plan.actions[number],
-            plan.must_clear if is_last else (),
-            f"fix.{number}.verify",
-            self._at.approval(number),
-            self._at,
-            self._at.look,
-            self._at.clock,
-        )
-
-    def _fail(self, reason: str, sight: Sight | None = None) -> Iterator[Event]:
-        """Nothing more is done; what was done is taken back."""
-        begin_back(self.change, reason)
-        self._at.save(sight.evidence if sight else ())
-        yield TurnedBack(reason)
-
     def _busy(self, error: HostBusy) -> Iterator[Event]:
         if self.change.has_begun:
             yield from self._stand_still(Outcome.NEEDS_HUMAN, f"{error} {error.remedy}")
@@ -307,6 +212,7 @@ class Transaction:
 
     def _stand_still(self, outcome: Outcome, reason: str) -> Iterator[Event]:
         self._locked = False
+        self.stands_still = True
         if self.change.phase in ("open", "back"):
             self.change.outcome = outcome
             if self.change.phase == "open":
