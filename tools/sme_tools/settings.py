@@ -43,7 +43,7 @@ class Settings(BaseModel):
     config_dir: Path = Field(default_factory=_config_dir)
     """Inventory, own checks and known issues, and config.toml; by environment only."""
     state_dir: Path = Field(default_factory=_state_dir)
-    """Incidents, checkpoints and the evolution log."""
+    """Incidents, checkpoints, approvals, the evolution log and the audit log."""
     connect_timeout_s: float = Field(default=10.0, gt=0, le=600)
     """How long a connection to a host may take, logging in included."""
     timeout_s: float = Field(default=60.0, gt=0, le=3600)
