@@ -3,6 +3,7 @@
 SmeError
 ├── UsageError                the caller can mend it (exit code 2)
 │   ├── SettingsInvalid       a settings file or an environment variable
+│   ├── SecretUnavailable     a secret of ours is not where it should be, or others can read it
 │   ├── InventoryInvalid      the inventory, or an Ansible inventory being imported
 │   ├── UnknownHost           no inventory entry, no ssh_config entry, no such file
 │   ├── UnknownProbe
@@ -57,6 +58,12 @@ class UsageError(SmeError):
 
 class SettingsInvalid(UsageError):
     """A setting has a value that is not allowed."""
+
+
+class SecretUnavailable(UsageError):
+    """A secret of ours can't be fetched; the message names the place and never the value."""
+
+    remedy = "See that it is there, or name another place."
 
 
 class InventoryInvalid(UsageError):

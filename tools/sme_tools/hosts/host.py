@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sme_tools.safety.rules import HostRules
+from sme_tools.secrets import SecretSource
 
 LOCALHOST = "localhost"
 
@@ -29,6 +30,8 @@ class Host(BaseModel):
     port: int | None = Field(default=None, ge=1, le=65535)
     user: str | None = None
     identity_file: Path | None = None
+    passphrase: SecretSource | None = None
+    """Where the passphrase of its key is."""
     snapshot: Path | None = None
     """The recorded host to replay; set for transport `replay` only."""
     sudo: bool = False

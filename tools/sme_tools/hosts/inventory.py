@@ -238,6 +238,7 @@ def _merge(name: str, entry: HostEntry, layers: list[Grouping]) -> Host:
         port=entry.port,
         user=entry.user,
         identity_file=entry.identity_file,
+        passphrase=entry.passphrase,
         sudo=sudo,
         groups=entry.groups,
         tags=entry.tags,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sme_tools.errors import InventoryInvalid
 from sme_tools.hosts.host import Limits
 from sme_tools.safety.rules import HostRules
+from sme_tools.secrets import SecretSource
 from sme_tools.yaml_source import describe, read_yaml
 
 Variables = dict[str, str | int | float | bool]
@@ -39,6 +40,8 @@ class HostEntry(Grouping):
     port: int | None = Field(default=None, ge=1, le=65535)
     user: str | None = None
     identity_file: Path | None = None
+    passphrase: SecretSource | None = None
+    """Where the passphrase of its key is: `env:NAME`, `file:PATH` …"""
     groups: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
@@ -46,7 +49,8 @@ class HostEntry(Grouping):
 class InventoryFile(BaseModel):
     """The whole file."""
 
-    model_config = ConfigDict(extra="forbid")
+    # A secret that somebody wrote down here is refused, and must not be repeated.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     hosts: dict[str, HostEntry | None] = Field(default_factory=dict)
     defaults: Grouping = Grouping()

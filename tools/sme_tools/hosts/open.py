@@ -36,4 +36,34 @@ def open_transport(
     from sme_tools.hosts.ssh.hop import SshOptions
     from sme_tools.hosts.ssh.transport import SshTransport
 
-    return SshTransport(host, SshOptions(connect_timeout_s, ask_passphrase))
+    return SshTransport(host, SshOptions(connect_timeout_s, _asking(host, ask_passphrase)))
+
+
+def _asking(
+    host: Host, ask: Callable[[str], str | None] | None
+) -> Callable[[str], str | None] | None:
+    """Answers for each key with the passphrase that the inventory names; after that, the user.
+
+    Raises, when it is called:
+        AuthenticationFailed: the passphrase can't be fetched. One host's trouble, not that of all.
+    """
+    source = host.passphrase
+    if source is None:
+        return ask
+    answered: set[str] = set()
+
+    def answer(prompt: str) -> str | None:
+        from sme_tools.errors import AuthenticationFailed, SecretUnavailable
+        from sme_tools.hosts.ssh.hop import PASSPHRASE_OF
+
+        if not prompt.startswith(PASSPHRASE_OF) or prompt in answered:
+            return ask(prompt) if ask else None
+        answered.add(prompt)
+        try:
+            return source.get().get_secret_value()
+        except SecretUnavailable as error:
+            raise AuthenticationFailed(
+                f"its passphrase: {error.message}", host=host.name, remedy=error.remedy
+            ) from error
+
+    return answer

@@ -16,6 +16,9 @@ None, or nothing, means that there is no answer. The answer is not kept: whoever
 remembers it in here.
 """
 
+PASSPHRASE_OF = "Passphrase of "
+"""How the prompt for the passphrase of a key file begins."""
+
 ErrorT = TypeVar("ErrorT", bound=HostError)
 
 

@@ -16,7 +16,7 @@ from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob, UnknownKeyType
 
 from sme_tools.hosts.ssh.certificates import CERTIFICATE_SUFFIX, Certificate
-from sme_tools.hosts.ssh.hop import AskSecret
+from sme_tools.hosts.ssh.hop import PASSPHRASE_OF, AskSecret
 from sme_tools.hosts.ssh.known_hosts import PublicKey, parse_key
 
 AGENT_TIMEOUT_S = 60.0
@@ -227,15 +227,18 @@ def _private_key(file: Path, ask: AskSecret | None) -> paramiko.PKey:
     except TypeError:  # what cryptography says of a locked key
         pass
     unlock = f"ssh-add {file}"
+    given = False
     for _ in range(PASSPHRASE_TRIES if ask else 0):
-        passphrase = ask(f"Passphrase of {file}") if ask else None
+        passphrase = ask(f"{PASSPHRASE_OF}{file}") if ask else None
         if not passphrase:
             break
+        given = True
         try:
             return _load(file, passphrase.encode())
         except KeyUnusable:
             continue
     why = "its passphrase was not given" if ask else "it is locked by a passphrase"
+    why = "the passphrase does not open it" if given else why
     raise KeyUnusable(f"{file}: {why}", unlock)
 
 
