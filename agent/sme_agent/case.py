@@ -31,6 +31,15 @@ class Recognised:
     verdict: Verdict
 
 
+@dataclass(frozen=True)
+class Denial:
+    """A command that did not run, and why."""
+
+    host: str
+    command: str
+    reason: str
+
+
 @dataclass
 class Case:
     """What is known so far, and the judgements that follow from it."""
@@ -54,6 +63,8 @@ class Case:
     check_failures: dict[str, str] = field(default_factory=dict)
     remedies: dict[str, str] = field(default_factory=dict)
     """What to do about a host that could not be reached, by host."""
+    denied: list[Denial] = field(default_factory=list)
+    """What the reasoner wanted to run and did not get, the latest last."""
     _contexts: dict[str, FactContext] = field(default_factory=dict)
 
     def take(self, observed: Facts, evidence: list[Evidence]) -> None:
@@ -66,6 +77,11 @@ class Case:
         self.evidence |= {item.id: item for item in evidence}
         self.unsaved += [item.id for item in evidence]
         self._contexts.pop(host, None)
+
+    def keep(self, evidence: Evidence) -> None:
+        """Add what a command said that is no probe."""
+        self.evidence[evidence.id] = evidence
+        self.unsaved.append(evidence.id)
 
     def judge(self) -> None:
         """Judge every check and every signature anew, on all hosts."""

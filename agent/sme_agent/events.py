@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sme_agent.questions import Question
 from sme_memory.incident import Incident, Step
+from sme_tools.actions.events import Event as ChangeEvent
+from sme_tools.actions.plan import Action, Plan
+from sme_tools.safety.decision import Decision
 
 
 @dataclass(frozen=True)
@@ -52,4 +56,70 @@ class Concluded:
     incident: Incident
 
 
-Event = StepStarted | CommandDone | HostFailed | NotKept | Concluded
+@dataclass(frozen=True)
+class Denied:
+    """A command that the reasoner wanted does not run."""
+
+    host: str
+    command: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PlannedAction:
+    """One step of a plan and what the policy says of it."""
+
+    action: Action
+    verdict: str
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is to be done on one host; nothing of it has been done."""
+
+    change: str
+    """The id of its record."""
+    plan: Plan
+    digest: str
+    """`--approve DIGEST` approves exactly this plan."""
+    actions: tuple[PlannedAction, ...]
+
+
+@dataclass(frozen=True)
+class Unplanned:
+    """There is nothing that could be carried out on a host."""
+
+    host: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Changing:
+    """A change on one host goes on, stands still or is over."""
+
+    host: str
+    change: str
+    event: ChangeEvent
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question that nobody could answer now; the change waits for it."""
+
+    question: Question
+
+
+Event = (
+    StepStarted
+    | CommandDone
+    | HostFailed
+    | NotKept
+    | Denied
+    | Planned
+    | Unplanned
+    | Changing
+    | Asked
+    | Concluded
+)

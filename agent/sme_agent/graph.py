@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sme_agent.nodes import Nodes
+from sme_agent.repair import Repairs
 from sme_agent.state import InvestigationState
 
 if TYPE_CHECKING:
@@ -13,28 +14,59 @@ if TYPE_CHECKING:
 
 
 def build_graph(
-    nodes: Nodes, checkpointer: BaseCheckpointSaver[Any]
+    nodes: Nodes, repairs: Repairs, checkpointer: BaseCheckpointSaver[Any]
 ) -> CompiledStateGraph[InvestigationState, None, InvestigationState, InvestigationState]:
-    """observe → recall → reason ⇄ act → analyze → learn, checkpointed after each step."""
+    """observe → recall → reason ⇄ act → analyze → plan → (approve → fix → verify)* → learn.
+
+    What reason asks for goes through permit if it is a command; what does not hold goes to undo.
+    Checkpointed after each step.
+    """
     from langgraph.graph import END, START, StateGraph
 
     graph = StateGraph(InvestigationState)
     graph.add_node("observe", nodes.observe)
     graph.add_node("recall", nodes.recall)
     graph.add_node("reason", nodes.reason)
+    graph.add_node("permit", nodes.permit)
     graph.add_node("act", nodes.act)
     graph.add_node("analyze", nodes.analyze)
+    graph.add_node("plan", repairs.plan)
+    graph.add_node("resume", repairs.resume)
+    graph.add_node("approve", repairs.approve)
+    graph.add_node("fix", repairs.fix)
+    graph.add_node("verify", repairs.verify)
+    graph.add_node("undo", repairs.undo)
+    graph.add_node("roll out", repairs.roll_out)
     graph.add_node("learn", nodes.learn)
 
-    graph.add_edge(START, "observe")
+    graph.add_conditional_edges(START, _entrance, ["observe", "plan", "resume"])
     graph.add_edge("observe", "recall")
     graph.add_edge("recall", "reason")
-    graph.add_conditional_edges("reason", _next_step, ["act", "analyze"])
+    graph.add_conditional_edges("reason", _what_to_look_at, ["permit", "act", "analyze"])
+    graph.add_edge("permit", "act")
     graph.add_edge("act", "reason")
-    graph.add_edge("analyze", "learn")
+    graph.add_conditional_edges("analyze", _whether_to_fix, ["plan", "learn"])
+    for node in ("plan", "resume", "approve", "fix", "verify", "undo", "roll out"):
+        graph.add_conditional_edges(node, _turn)
     graph.add_edge("learn", END)
     return graph.compile(checkpointer=checkpointer)
 
 
-def _next_step(state: InvestigationState) -> str:
-    return "act" if state["requests"] else "analyze"
+def _entrance(state: InvestigationState) -> str:
+    return {"diagnose": "observe", "fix": "plan"}.get(state["goal"], "resume")
+
+
+def _what_to_look_at(state: InvestigationState) -> str:
+    if not state["requests"]:
+        return "analyze"
+    return "permit" if any("command" in request for request in state["requests"]) else "act"
+
+
+def _whether_to_fix(state: InvestigationState) -> str:
+    return "learn" if state["wish"] is None else "plan"
+
+
+def _turn(
+    state: InvestigationState,
+) -> Literal["approve", "fix", "verify", "undo", "roll out", "learn", "__end__"]:
+    return "__end__" if state["turn"] == "stop" else state["turn"]

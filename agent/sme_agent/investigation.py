@@ -6,22 +6,31 @@ import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sme_agent.case import Case
-from sme_agent.events import Concluded, Event, NotKept
+from sme_agent.events import Asked, Concluded, Event, NotKept
 from sme_agent.nodes import Nodes, baseline, first_look
+from sme_agent.permission import Permission
+from sme_agent.questions import Ask, Question, answers_to, nobody
 from sme_agent.reach import Reach
+from sme_agent.reasoner import Reasoner
 from sme_agent.recall import recall
+from sme_agent.repair import Repairs
+from sme_agent.resolution import Wish
 from sme_agent.rules import RuleReasoner
 from sme_agent.state import InvestigationState, new_state
 from sme_agent.workspace import Knowledge, Workspace
+from sme_memory.approvals import Approvals
+from sme_memory.changes import ChangeStore
 from sme_memory.database import BUSY_TIMEOUT_S, write_ahead
 from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incident import Incident
 from sme_memory.incidents import IncidentStore
+from sme_tools.actions.journal import Change
+from sme_tools.actions.ports import Clock, SystemClock
 from sme_tools.errors import Interrupted, StateError, UsageError
 from sme_tools.facts import Facts
 from sme_tools.hosts.host import Host
@@ -41,9 +50,14 @@ class Colleague:
     incidents: IncidentStore
     log: EvolutionLog
     checkpoints: Path
+    changes: ChangeStore
+    approvals: Approvals
     open_transport: Callable[[Host], Transport]
     timeout_s: float = 60.0
     """For one look at one host."""
+    reasoner: Callable[[], Reasoner] = RuleReasoner
+    clock: Clock = field(default_factory=SystemClock)
+    """For the time that a verification has to hold."""
     redactor: Redactor = field(default_factory=Redactor)
     """The one of the guarded transports, if `open_transport` gives such."""
 
@@ -53,12 +67,16 @@ class Colleague:
         symptom: str | None = None,
         *,
         targets: Sequence[str] = (),
+        fix: Wish | None = None,
+        ask: Ask = nobody,
         cancelled: threading.Event | None = None,
     ) -> Iterator[Event]:
-        """Find out what is wrong with these hosts; ends with `Concluded`.
+        """Find out what is wrong with these hosts, and with `fix` mend it; ends with `Concluded`.
 
         `targets` are the hosts as the user named them, from which `resume` finds them again.
-        Setting `cancelled` ends the investigation at the next chance.
+        `ask` is called for whatever needs approval: with nobody to answer a change waits (`Asked`),
+        and a command that the reasoner wanted is denied. Setting `cancelled` ends the
+        investigation at the next chance.
 
         An investigation that ends early, cancelled or closed, keeps what it found so far: the
         incident is marked as interrupted and can be resumed.
@@ -69,13 +87,89 @@ class Colleague:
         """
         symptom = self.redactor.text(symptom) if symptom else None
         incident = Incident.begin([host.name for host in hosts], symptom, targets)
-        yield from self._run(incident, hosts, new_state(incident.id), cancelled)
+        state = new_state(incident.id, wish=None if fix is None else asdict(fix))
+        yield from self._run(incident, hosts, state, cancelled, ask)
+
+    def fix(
+        self,
+        incident: Incident,
+        hosts: Sequence[Host],
+        wish: Wish,
+        *,
+        ask: Ask = nobody,
+        cancelled: threading.Event | None = None,
+    ) -> Iterator[Event]:
+        """Mend what an incident's diagnosis found; ends with `Concluded`.
+
+        Raises:
+            UsageError: it has no diagnosis yet, or a change of it is not over.
+        """
+        self._must_be_diagnosed(incident)
+        begun = self._begun(incident)
+        if begun:
+            raise UsageError(
+                f"change {begun[0].id} of incident {incident.id} is not over",
+                remedy=f"Go on with it: sme fix --resume {incident.id}. "
+                f"Or take it back: sme fix --resume {incident.id} --undo",
+            )
+        state = new_state(incident.id, "fix", asdict(wish))
+        yield from self._run(incident, hosts, state, cancelled, ask)
+
+    def preview(self, incident: Incident, hosts: Sequence[Host], wish: Wish) -> Iterator[Event]:
+        """What `fix` would do: `Planned` and `Unplanned` events; nothing is kept, nothing done."""
+        self._must_be_diagnosed(incident)
+        by_name = {host.name: host for host in hosts}
+        with Reach(
+            by_name, self.open_transport, self.timeout_s, threading.Event(), self.redactor
+        ) as reach:
+            workspace = self._workspace(incident, reach)
+            yield from Repairs(workspace).previews(wish)
+
+    def resume_fix(
+        self,
+        incident: Incident,
+        hosts: Sequence[Host],
+        *,
+        undo: bool = False,
+        ask: Ask = nobody,
+        cancelled: threading.Event | None = None,
+    ) -> Iterator[Event]:
+        """Go on with a fix that stood still, was killed or waits for an answer; or take it back.
+
+        Raises:
+            UsageError: no change of this incident waits.
+        """
+        waiting = self._waiting(incident)
+        if not waiting:
+            raise UsageError(
+                f"no change of incident {incident.id} waits",
+                remedy=f"See what was done: sme incidents show {incident.id}",
+            )
+        state = new_state(incident.id, "undo" if undo else "resume", {})
+        yield from self._run(incident, hosts, state, cancelled, ask)
+
+    def _must_be_diagnosed(self, incident: Incident) -> None:
+        if incident.diagnosis is None:
+            raise UsageError(
+                f"incident {incident.id} has no diagnosis yet",
+                remedy=f"Go on with it: sme diagnose --resume {incident.id}",
+            )
+
+    def _waiting(self, incident: Incident) -> list[Change]:
+        """The changes of an incident that are not over."""
+        changes = self.changes.of_incident(incident.id)
+        return [change for change in changes if change.phase != "ended"]
+
+    def _begun(self, incident: Incident) -> list[Change]:
+        """Of those, the ones that may have left something on their host."""
+        return [c for c in self._waiting(incident) if c.has_begun or c.epoch is not None]
 
     def resume(
         self,
         incident: Incident,
         hosts: Sequence[Host],
         *,
+        ask: Ask = nobody,
         cancelled: threading.Event | None = None,
     ) -> Iterator[Event]:
         """Go on with an investigation that was interrupted, from the step it had reached.
@@ -83,13 +177,13 @@ class Colleague:
         Raises:
             UsageError: it has been concluded already, or never took its first step.
         """
-        if incident.diagnosis is not None and incident.status == "diagnosed":
+        if incident.diagnosis is not None and incident.status in ("diagnosed", "resolved"):
             raise UsageError(
                 f"incident {incident.id} is concluded",
                 remedy=f"Read it: sme incidents show {incident.id}",
             )
         incident.status = "open"
-        yield from self._run(incident, hosts, None, cancelled)
+        yield from self._run(incident, hosts, None, cancelled, ask)
 
     def _run(
         self,
@@ -97,54 +191,65 @@ class Colleague:
         hosts: Sequence[Host],
         state: InvestigationState | None,
         cancelled: threading.Event | None,
+        ask: Ask,
     ) -> Iterator[Event]:
+        begins = state is not None and state["goal"] == "diagnose"
         by_name = {host.name: host for host in hosts}
         stop = cancelled or threading.Event()
         with Reach(by_name, self.open_transport, self.timeout_s, stop, self.redactor) as reach:
-            if state is not None:
+            if begins:
                 # The hosts answer while checks, known issues and langgraph are still being read.
                 reach.look_early(baseline(by_name), first_look(incident))
             workspace = self._workspace(incident, reach)
-            if state is not None:
+            if begins:
                 self.incidents.create(incident)
             try:
-                yield from self._stream(workspace, state)
+                yield from self._stream(workspace, state, ask)
             except StateError as error:
-                if incident.status != "diagnosed":
+                if incident.diagnosis is None or incident.repairs or not begins:
                     self._keep_so_far(workspace.case)
                     raise
                 # What our own disk could not take is still worth reading.
                 yield NotKept(str(error), error.remedy)
             except Interrupted as error:
                 self._keep_so_far(workspace.case)
-                raise _stopped(incident) from error
+                raise _stopped(incident, self._begun(incident)) from error
             except BaseException:
                 self._keep_so_far(workspace.case)
                 raise
         yield Concluded(incident)
 
     def _keep_so_far(self, case: Case) -> None:
-        case.incident.status = "interrupted"
+        if case.incident.diagnosis is None:
+            case.incident.status = "interrupted"
         self.incidents.save_step(case.incident, [case.evidence[id] for id in case.unsaved])
         case.unsaved.clear()
 
     def _workspace(self, incident: Incident, reach: Reach) -> Workspace:
         knowledge = self.load_knowledge()
+        reasoner = self.reasoner()
         return Workspace(
             case=self._case(incident, reach, knowledge),
             reach=reach,
-            reasoner=RuleReasoner(),
+            reasoner=reasoner,
             retriever=knowledge.retriever,
             incidents=self.incidents,
             log=self.log,
+            changes=self.changes,
+            permission=Permission(self.approvals, incident.id, reasoner.name, reach.account),
+            clock=self.clock,
         )
 
-    def _stream(self, workspace: Workspace, state: InvestigationState | None) -> Iterator[Event]:
+    def _stream(
+        self, workspace: Workspace, state: InvestigationState | None, ask: Ask
+    ) -> Iterator[Event]:
+        from langgraph.types import Command
+
         from sme_agent.graph import build_graph
 
         thread: Any = {"configurable": {"thread_id": workspace.case.incident.id}}
-        with _checkpoints(self.checkpoints) as saver:
-            graph = build_graph(Nodes(workspace), saver)
+        with _checkpoints(self.checkpoints) as saver, closing(Repairs(workspace)) as repairs:
+            graph = build_graph(Nodes(workspace), repairs, saver)
             if state is None and not graph.get_state(thread).values:
                 incident = workspace.case.incident
                 words = [*incident.targets, *(["-s", incident.symptom] if incident.symptom else [])]
@@ -152,8 +257,19 @@ class Colleague:
                     f"incident {incident.id} stopped before its first step",
                     remedy=f"Begin anew: sme diagnose {shlex.join(words)}",
                 )
-            for event in graph.stream(state, thread, stream_mode="custom", durability="sync"):
-                yield cast(Event, event)
+            next_: Any = state
+            while True:
+                for event in graph.stream(next_, thread, stream_mode="custom", durability="sync"):
+                    yield cast(Event, event)
+                interrupts = graph.get_state(thread).interrupts
+                if not interrupts:
+                    return
+                questions = [Question.read(document) for document in interrupts[0].value]
+                answers = answers_to(questions, ask)
+                if isinstance(answers, Question):
+                    yield Asked(answers)
+                    return
+                next_ = Command(resume=answers)
 
     def _case(self, incident: Incident, reach: Reach, knowledge: Knowledge) -> Case:
         case = Case(
@@ -172,7 +288,13 @@ class Colleague:
         return case
 
 
-def _stopped(incident: Incident) -> Interrupted:
+def _stopped(incident: Incident, waiting: Sequence[Change]) -> Interrupted:
+    if waiting:
+        return Interrupted(
+            f"stopped in the middle of a change on {waiting[0].plan.host}; the host stays locked",
+            remedy=f"Go on with it: sme fix --resume {incident.id}. "
+            f"Or take it back: sme fix --resume {incident.id} --undo",
+        )
     found = len(incident.findings)
     return Interrupted(
         f"stopped; what was found so far ({found} finding{'' if found == 1 else 's'}) is kept: "

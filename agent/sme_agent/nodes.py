@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from sme_agent.case import Denial
 from sme_agent.diagnosis import diagnose, priority
-from sme_agent.events import Event, HostFailed, StepStarted
+from sme_agent.events import CommandDone, Denied, Event, HostFailed, StepStarted
+from sme_agent.questions import Answer, Question, put
 from sme_agent.reach import Plan
 from sme_agent.recall import recall
-from sme_agent.state import InvestigationState
+from sme_agent.state import AllowedCommand, CommandRequest, InvestigationState, Request
 from sme_agent.workspace import Workspace
 from sme_memory.incident import Incident, Step, TimelineEntry
+from sme_tools.actions.outcome import Outcome
 from sme_tools.checks.conditions import Holds
-from sme_tools.hosts.purpose import Purpose, this_user
+from sme_tools.errors import HostError
+from sme_tools.hosts.purpose import Purpose, Right, this_user
 from sme_tools.observe import Observation
 from sme_tools.probes.registry import probes
+from sme_tools.safety.policy.judge import judge
+from sme_tools.safety.policy.verdict import Verdict
+
+UNTRIED = (Outcome.DECLINED, Outcome.REFUSED, Outcome.CANNOT_FIX)
+"""Nothing was begun, so nothing was learned of the resolution."""
 
 
 class Nodes:
@@ -46,22 +55,122 @@ class Nodes:
         requests = self._at.reasoner.reason(self._case)
         board = self._case.incident.hypotheses
         open_ = sum(h.status == "open" for h in board)
-        asked = "; ".join(f"{r['host']}: {', '.join(r['probes'])} ({r['why']})" for r in requests)
+        asked = "; ".join(f"{r['host']}: {_what(r)} ({r['why']})" for r in requests)
         self._save("reason", f"{len(board)} hypotheses, {open_} open. Next: {asked or 'conclude'}")
         return {**state, "requests": requests}
 
+    def permit(self, state: InvestigationState) -> InvestigationState:
+        """Let the policy, the host's rules or a person decide on the commands that were asked for.
+
+        What is not allowed does not run, and the reasoner hears why.
+        """
+        wanted = [request for request in state["requests"] if "command" in request]
+        asked = {
+            number: question
+            for number, request in enumerate(wanted)
+            if (question := self._question(request)) is not None
+        }
+        # Until all are answered nothing is done: an interrupted node runs again from its start.
+        answers = put(list(asked.values()))
+        allowed = []
+        for number, request in enumerate(wanted):
+            question = asked.get(number)
+            leave = (
+                self._leave(request)
+                if question is None
+                else self._answered(request, question, answers[question.request])
+            )
+            allowed += [leave] if leave is not None else []
+        return {**state, "allowed": allowed}
+
     def act(self, state: InvestigationState) -> InvestigationState:
-        """Run the probes that the reasoner asked for, in one round trip a host."""
+        """Run the probes and commands that were asked for, the probes in one round trip a host."""
         round_ = state["round"] + 1
         why = "; ".join(dict.fromkeys(request["why"] for request in state["requests"]))
         self._begin("act", f"looking deeper: {why}")
         plan: dict[str, list[str]] = {}
         for request in state["requests"]:
-            plan.setdefault(request["host"], []).extend(request["probes"])
+            if "probes" in request:
+                plan.setdefault(request["host"], []).extend(request["probes"])
         incident = self._case.incident.id
         self._look(plan, Purpose.of_probes(self._at.reasoner.name, why, incident=incident), round_)
+        for number, command in enumerate(state["allowed"], 1):
+            self._run(command, f"command.{number}", round_)
         self._save("act", f"looked deeper: {why}")
-        return {**state, "round": round_, "requests": []}
+        return {**state, "round": round_, "requests": [], "allowed": []}
+
+    def _question(self, request: CommandRequest) -> Question | None:
+        """What a person has to be asked before this runs; None if it is decided without."""
+        host = self._case.hosts.get(request["host"])
+        if host is None:
+            return None
+        decision = self._at.permission.judge(host, request["command"])
+        if decision.kind != "ask":
+            return None
+        return self._at.permission.question(
+            host, request["command"], why=request["why"], reason=decision.reason
+        )
+
+    def _leave(self, request: CommandRequest) -> AllowedCommand | None:
+        """What lets this command run without asking; None if nothing does."""
+        host = self._case.hosts.get(request["host"])
+        if host is None:
+            self._deny(
+                request["host"], request["command"], "there is no such host in this incident"
+            )
+            return None
+        judgement = judge(request["command"])
+        decision = self._at.permission.judge(host, request["command"])
+        if decision.kind != "run":
+            instead = f"; instead: {judgement.instead}" if judgement.instead else ""
+            self._deny(request["host"], request["command"], decision.reason + instead)
+            return None
+        right: Right = "read-only" if judgement.verdict is Verdict.READ_ONLY else "change"
+        return AllowedCommand(
+            **request, verdict=right, reason=decision.reason, approval=decision.approval
+        )
+
+    def _answered(
+        self, request: CommandRequest, question: Question, answer: Answer
+    ) -> AllowedCommand | None:
+        """What a person's answer lets run."""
+        permission = self._at.permission
+        host = self._case.hosts[request["host"]]
+        permission.grant(question, answer)
+        used = permission.use(host, request["command"]) if answer.reply != "no" else None
+        if used is None:
+            self._deny(request["host"], request["command"], answer.reason or f"{answer.by} said no")
+            return None
+        return AllowedCommand(**request, verdict="change", reason=question.reason, approval=used.id)
+
+    def _deny(self, host: str, command: str, reason: str) -> None:
+        self._case.denied.append(Denial(host, command, reason))
+        self._tell(Denied(host, command, reason))
+        text = self._at.reach.redactor.text(f"{host}: did not run {command}: {reason}")
+        self._save("act", text)
+
+    def _run(self, command: AllowedCommand, name: str, round: int) -> None:
+        """Run one allowed command and keep what it says as evidence."""
+        purpose = Purpose(
+            self._at.reasoner.name,
+            command["why"],
+            command["verdict"],
+            command["reason"],
+            approval=command["approval"],
+            incident=self._case.incident.id,
+        )
+        try:
+            evidence = self._at.reach.run(command["host"], name, command["command"], purpose, round)
+        except HostError as error:
+            self._tell(HostFailed(command["host"], error.message, error.remedy))
+            self._deny(command["host"], command["command"], str(error))
+            return
+        self._case.keep(evidence)
+        self._tell(
+            CommandDone(
+                evidence.host, evidence.command, evidence.exit_code, evidence.duration_s, 1, 1
+            )
+        )
 
     def analyze(self, state: InvestigationState) -> InvestigationState:
         """State the diagnosis, with the evidence it rests on."""
@@ -75,12 +184,36 @@ class Nodes:
         return state
 
     def learn(self, state: InvestigationState) -> InvestigationState:
-        """Write to the evolution log what this investigation showed."""
+        """Write to the evolution log what this investigation, or a fix, showed."""
         incident = self._case.incident
-        confirmed = sorted(
+        if state["goal"] == "diagnose":
+            self._learn_diagnosis()
+        for repair in incident.repairs:
+            if repair.issue is None or repair.change not in state["changes"]:
+                continue
+            if repair.outcome in UNTRIED:
+                continue
+            self._at.log.append(
+                "fix.held" if repair.outcome.host_state == "new" else "fix.failed",
+                actor=self._at.reasoner.name,
+                subject=repair.issue,
+                data={
+                    "incident": incident.id,
+                    "host": repair.host,
+                    "change": repair.change,
+                    "outcome": repair.outcome.value,
+                },
+            )
+        mended = sum(repair.outcome.host_state == "new" for repair in incident.repairs)
+        tried = f"; {mended} of {len(incident.repairs)} changes held" if incident.repairs else ""
+        self._save("learn", f"recorded{tried}")
+        return state
+
+    def _learn_diagnosis(self) -> None:
+        incident = self._case.incident
+        for issue in sorted(
             {r.issue.id for r in self._case.recognised if isinstance(r.verdict, Holds)}
-        )
-        for issue in confirmed:
+        ):
             self._at.log.append(
                 "issue.recognised",
                 actor=self._at.reasoner.name,
@@ -98,8 +231,6 @@ class Nodes:
                 "fingerprints": [finding.fingerprint for finding in incident.findings],
             },
         )
-        self._save("learn", f"recorded; known issues recognised: {', '.join(confirmed) or 'none'}")
-        return state
 
     def _look(self, plan: Plan, purpose: Purpose, round: int) -> None:
         """Run probes and take what they say into the case; then judge anew.
@@ -149,3 +280,7 @@ def first_look(incident: Incident) -> Purpose:
     """What the baseline is looked at for: whoever began the incident wants it."""
     why = f"diagnose: {incident.symptom}" if incident.symptom else "diagnose"
     return Purpose.of_probes(this_user(), why, incident=incident.id)
+
+
+def _what(request: Request) -> str:
+    return request["command"] if "command" in request else ", ".join(request["probes"])

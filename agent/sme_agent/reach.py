@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from sme_agent.events import CommandDone, HostFailed
-from sme_tools.errors import HostError, Interrupted
+from sme_tools.errors import HostError, HostLost, Interrupted
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
 from sme_tools.hosts.purpose import Purpose
+from sme_tools.hosts.script import Script, Step
 from sme_tools.hosts.transport import Closing, Transport
 from sme_tools.observe import Observation, observe, observed_so_far
 from sme_tools.probes.registry import Probe, find_probe
 from sme_tools.safety.redaction import Redactor
 
 HOSTS_AT_ONCE = 16
+GRACE_S = 5.0
+"""For the round trip of a single command, beyond its own limit."""
 CLOSE_LIMIT_S = 1.0
 """For all connections together. One that is still being made can't be closed: the program's end
 ends it."""
@@ -70,11 +73,9 @@ class Reach(Closing):
         self, host: str, probes: Sequence[Probe], purpose: Purpose, round: int, done: Done
     ) -> Observation:
         """One look at one host over its connection, which is opened on first use and kept."""
-        if host not in self._transports:
-            self._transports[host] = self.open_transport(self.hosts[host])
         found = observe(
             self.hosts[host],
-            self._transports[host],
+            self._transport(host),
             probes,
             timeout_s=self.timeout_s,
             purpose=purpose,
@@ -85,6 +86,32 @@ class Reach(Closing):
         if found.lost is not None:
             self._forget(host)
         return found
+
+    def run(self, host: str, name: str, command: str, purpose: Purpose, round: int) -> Evidence:
+        """Run one command that is no probe; what it says comes back without its secrets.
+
+        Raises:
+            HostError: it did not run, or the connection broke.
+        """
+        limit_s = int(self.timeout_s)
+        script = Script([Step(name, command, limit_s)], round=round, purpose=purpose)
+        transport = self._transport(host)
+        try:
+            for evidence in transport.run(script, timeout_s=self.timeout_s + GRACE_S):
+                return self.redactor.evidence(evidence)
+        except HostError:
+            self._forget(host)
+            raise
+        raise HostLost(f"{command} left no answer", host=host)
+
+    def account(self, host: str) -> str:
+        """The account that commands run as, before any sudo; empty for a snapshot."""
+        return self._transport(host).account or ""
+
+    def _transport(self, host: str) -> Transport:
+        if host not in self._transports:
+            self._transports[host] = self.open_transport(self.hosts[host])
+        return self._transports[host]
 
     def _forget(self, host: str) -> None:
         transport = self._transports.pop(host, None)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sme_agent.board import update_board
 from sme_agent.case import Case
 from sme_agent.relevance import relevance
-from sme_agent.state import ProbeRequest
+from sme_agent.state import ProbeRequest, Request
 from sme_agent.symptom import Area, areas_of
 from sme_tools.checks.finding import at_least
 from sme_tools.checks.last_words import last_words
@@ -26,7 +26,7 @@ class RuleReasoner:
 
     name = "rules"
 
-    def reason(self, case: Case) -> list[ProbeRequest]:
+    def reason(self, case: Case) -> list[Request]:
         """See `Reasoner.reason`."""
         update_board(case)
         wanted: dict[str, dict[str, str]] = {host: {} for host in case.facts}

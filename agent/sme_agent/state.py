@@ -6,9 +6,12 @@ investigation stands, the incident what it knows.
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, Literal, TypedDict, final
+
+from sme_tools.hosts.purpose import Right
 
 
+@final
 class ProbeRequest(TypedDict):
     """Probes that the reasoner wants to see on one host, and why."""
 
@@ -17,16 +20,66 @@ class ProbeRequest(TypedDict):
     why: str
 
 
+@final
+class CommandRequest(TypedDict):
+    """A command that the reasoner wants to see the output of, and why. The policy decides."""
+
+    host: str
+    command: str
+    why: str
+
+
+Request = ProbeRequest | CommandRequest
+
+
+class AllowedCommand(TypedDict):
+    """A command that may run, and by what right."""
+
+    host: str
+    command: str
+    why: str
+    verdict: Right
+    reason: str
+    approval: str | None
+
+
+Goal = Literal["diagnose", "fix", "resume", "undo"]
+"""diagnose: from the start, and with a wish on to the fix. fix: what is diagnosed already.
+resume: changes that stood still. undo: the same, but take them back."""
+
+Turn = Literal["approve", "fix", "verify", "undo", "roll out", "learn", "stop"]
+
+
 class InvestigationState(TypedDict):
     """The state of the graph; JSON values alone, so that any version can read it."""
 
     incident_id: str
+    goal: Goal
     round: int
     """How many looks at the hosts there have been; part of the evidence ids."""
-    requests: list[ProbeRequest]
+    requests: list[Request]
     """What the next `act` is to do; empty: there is nothing left to test."""
+    allowed: list[AllowedCommand]
+    """Of the requests, the commands that may run."""
+    wish: dict[str, Any] | None
+    """What to mend, as `resolution.Wish` has it; None: nothing, the diagnosis is all."""
+    changes: list[str]
+    """The ids of the changes, in the order of their hosts."""
+    turn: Turn
+    """What comes next once there are changes."""
 
 
-def new_state(incident_id: str) -> InvestigationState:
+def new_state(
+    incident_id: str, goal: Goal = "diagnose", wish: dict[str, Any] | None = None
+) -> InvestigationState:
     """The state before the first step."""
-    return InvestigationState(incident_id=incident_id, round=0, requests=[])
+    return InvestigationState(
+        incident_id=incident_id,
+        goal=goal,
+        round=0,
+        requests=[],
+        allowed=[],
+        wish=wish,
+        changes=[],
+        turn="approve",
+    )

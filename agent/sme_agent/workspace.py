@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sme_agent.case import Case
+from sme_agent.permission import Permission
 from sme_agent.reach import Reach
 from sme_agent.reasoner import Reasoner
 from sme_knowledge.retrieval import Retriever
 from sme_knowledge.store import KnownIssues
+from sme_memory.changes import ChangeStore
 from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incidents import IncidentStore
+from sme_tools.actions.ports import Clock
 from sme_tools.checks.check import Check
 
 
@@ -34,3 +37,7 @@ class Workspace:
     retriever: Retriever
     incidents: IncidentStore
     log: EvolutionLog
+    changes: ChangeStore
+    permission: Permission
+    clock: Clock
+    """For the time that a verification has to hold."""

@@ -155,6 +155,8 @@ def colleague(
         StateError: the user's state folder can't be made or written to.
     """
     from sme_agent.investigation import Colleague
+    from sme_memory.approvals import Approvals
+    from sme_memory.changes import ChangeStore
     from sme_memory.evolution_log import EvolutionLog
     from sme_memory.incidents import IncidentStore
     from sme_tools.settings import state_folder
@@ -166,6 +168,8 @@ def colleague(
         incidents=IncidentStore(folder / "incidents.db"),
         log=EvolutionLog(folder / "evolution.jsonl"),
         checkpoints=folder / "checkpoints.db",
+        changes=ChangeStore(folder / "changes.db"),
+        approvals=Approvals(folder / "approvals.db", guard),
         open_transport=partial(open_transport, guard=guard),
         timeout_s=timeout_s or chosen.timeout_s,
         redactor=guard.redactor,

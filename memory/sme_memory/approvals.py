@@ -155,6 +155,14 @@ class Approvals:
             raise UsageError(f"nobody asked {id!r}", remedy=_SEE)
         return self._read(Request, row[0])
 
+    def last_request(self, bound: Bound, incident: str | None) -> Request | None:
+        """The latest question of an incident about exactly this, answered or not."""
+        query = "SELECT document FROM item WHERE kind = 'Request' AND key = ? ORDER BY at DESC"
+        with self._database.read() as database:
+            rows = database.execute(query, (_key(bound),)).fetchall()
+        asked = (self._read(Request, document) for (document,) in rows)
+        return next((request for request in asked if request.incident == incident), None)
+
     def approve(self, id: str, *, by: str, lifetime: timedelta = LIFETIME) -> Approval:
         """Answer a question with yes.
 

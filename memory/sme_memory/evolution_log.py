@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 from sme_memory.chained_log import ChainedLog, LogEntry, Verified
 
-EvolutionKind = Literal["incident.diagnosed", "issue.recognised"]
+EvolutionKind = Literal["incident.diagnosed", "issue.recognised", "fix.held", "fix.failed"]
 """incident.diagnosed: an investigation ended; subject: the incident's id.
-issue.recognised: a known issue's signature held on a host; subject: the known issue's id."""
+issue.recognised: a known issue's signature held on a host; subject: the known issue's id.
+fix.held, fix.failed: its resolution was carried out, and mended the host or did not; subject: the
+known issue's id, which gains or loses trust by it."""
 
 
 class EvolutionLog:

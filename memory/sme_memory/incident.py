@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sme_tools.actions.outcome import Outcome
 from sme_tools.checks.finding import Finding
 
 Priority = Literal["P0", "P1", "P2", "P3"]
@@ -18,7 +19,19 @@ IncidentStatus = Literal["open", "diagnosed", "interrupted", "failed", "resolved
 HypothesisStatus = Literal["open", "confirmed", "refuted", "inconclusive"]
 Verdict = Literal["healthy", "cause-found", "cause-unknown", "incomplete"]
 Confidence = Literal["high", "medium", "low"]
-Step = Literal["observe", "recall", "reason", "act", "analyze", "fix", "verify", "learn"]
+Step = Literal[
+    "observe",
+    "recall",
+    "reason",
+    "act",
+    "analyze",
+    "plan",
+    "approve",
+    "fix",
+    "verify",
+    "undo",
+    "learn",
+]
 
 
 class _Record(BaseModel):
@@ -110,6 +123,19 @@ class TimelineEntry(_Record):
     """Ids of the evidence that the step brought."""
 
 
+class Repair(_Record):
+    """A change that was made, or tried, to mend what is wrong on one host."""
+
+    change: str
+    """The id of its own record."""
+    host: str
+    issue: str | None = None
+    """The known issue whose resolution it carried out."""
+    outcome: Outcome
+    reason: str = ""
+    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
 class Incident(_Record):
     """Everything about one investigation except the evidence itself, which is stored beside it."""
 
@@ -128,6 +154,8 @@ class Incident(_Record):
     timeline: list[TimelineEntry] = Field(default_factory=list)
     unreachable: dict[str, str] = Field(default_factory=dict)
     """Why, by host."""
+    repairs: list[Repair] = Field(default_factory=list)
+    """What was done about it, in order; a change that was resumed has the latest outcome."""
     facts: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """The facts document of each host, as the last look left it."""
 
