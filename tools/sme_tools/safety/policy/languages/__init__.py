@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sme_tools.safety.policy.languages.awk import awk
+from sme_tools.safety.policy.languages.mongo import mongo
 from sme_tools.safety.policy.languages.sed import sed
 from sme_tools.safety.policy.languages.sql import sql
 from sme_tools.safety.policy.verdict import Ruling
@@ -22,5 +23,11 @@ def shell(tree: Tree, name: str, script: Word) -> Ruling:
     return tree.script(script)
 
 
-LANGUAGES: dict[str, Language] = {"awk": awk, "sed": sed, "shell": shell, "sql": sql}
+LANGUAGES: dict[str, Language] = {
+    "awk": awk,
+    "mongo": mongo,
+    "sed": sed,
+    "shell": shell,
+    "sql": sql,
+}
 """What `language` in a description may name."""
