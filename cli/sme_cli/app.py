@@ -14,6 +14,7 @@ def main() -> None:
     """Run the command line; every error ends as a message on stderr and an exit code."""
     code = exit_codes.FAILURE
     try:
+        _leave_no_core_dumps()
         _open_closed_streams()
         code = _run()
         sys.stdout.flush()
@@ -98,6 +99,16 @@ def _report_fault(error: Exception) -> int:
         "Please report it, with the command you typed and what this prints: sme --version",
     )
     return exit_codes.FAILURE
+
+
+def _leave_no_core_dumps() -> None:
+    """A crash must not write the passphrases in our memory to a disk.
+
+    The hard limit stays: a program that is started from here may ask for its own.
+    """
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _open_closed_streams() -> None:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from sme_tools.checks.finding import Severity
 from sme_tools.errors import SettingsInvalid, StateError
+from sme_tools.private_files import close_to_others
 
 ENVIRONMENT_PREFIX = "SME_"
 FILE_NAME = "config.toml"
@@ -105,10 +106,10 @@ class Settings(BaseModel):
 
 
 def state_folder(settings: Settings) -> Path:
-    """The state folder, made (for the user alone) if it is not there yet.
+    """The state folder, made (for the user alone) if it is not there yet, and closed to others.
 
     Raises:
-        StateError: it can't be made or written to.
+        StateError: it can't be made, written to or closed.
     """
     folder = settings.state_dir
     try:
@@ -124,6 +125,7 @@ def state_folder(settings: Settings) -> Path:
         raise StateError(
             f"{folder}: can't be written to", remedy=f"{way} SME_STATE_DIR to a folder of yours."
         )
+    close_to_others(folder, whole=folder == _state_dir())
     return folder
 
 
