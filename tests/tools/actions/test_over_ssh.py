@@ -14,7 +14,7 @@ from sme_tools.actions.outcome import Outcome
 from sme_tools.actions.plan import Verify
 from sme_tools.errors import HostLost, HostUnreachable
 from sme_tools.hosts.host import Host
-from sshd import Client, Sshd, descendants
+from sshd import Client, Sshd, descendants, needs_root, tool
 
 
 @pytest.fixture
@@ -203,3 +203,66 @@ def test_a_change_that_is_done_but_can_not_unlock_stands_still_and_is_closed_lat
         again = site.resume(change)
         assert list(again.advance()) == [Ended(Outcome.FIXED, "")]
     assert list(site.locks.iterdir()) == []
+
+
+def test_a_host_that_never_answered_is_unchanged_and_the_change_over(web1, server):
+    before = web1.state()
+    server.kill()
+    change, events = web1.carry_out(*two_steps(web1.tree))
+    assert change.outcome is Outcome.CANNOT_FIX
+    assert events == [Ended(Outcome.CANNOT_FIX, change.reason)]
+    assert change.phase == "ended"
+    assert web1.clock.time == 0  # nothing was begun, so nobody waits
+    assert web1.state() == before
+
+
+@needs_root
+def test_a_change_with_the_rights_of_sudo(own_folders, tmp_path):
+    tool("sudo", remedy="apt-get install sudo")
+    with Sshd(login_shell="dash") as server:
+        rule = Path("/etc/sudoers.d") / server.user
+        rule.write_text(f"{server.user} ALL=(root) NOPASSWD: ALL\n")
+        try:
+            Client(own_folders).log_in_to(server, "web1")
+            site = Site(tmp_path, Host(name="web1", sudo=True))
+            fill(site.tree)
+            before = site.state()
+            first, second = two_steps(site.tree)
+            with site.hands:
+                failed, _ = site.carry_out(
+                    first, second.model_copy(update={"verify": Verify(run="false")})
+                )
+                assert failed.outcome is Outcome.ROLLED_BACK, failed.reason
+                assert site.state() == before
+                late = action("sleep 60", timeout_s=1, verify=Verify(run="test $(id -u) = 0"))
+                change, _ = site.carry_out(first, second, late)
+            assert change.outcome is Outcome.FIXED_AFTER_RETRY
+            assert change.actions[2].run.how == "timed-out"
+            assert list(site.locks.iterdir()) == []
+        finally:
+            rule.unlink(missing_ok=True)
+
+
+def test_a_command_that_was_promised_and_never_begun_is_known_not_to_have_run(tmp_path):
+    """The connection broke after the notes were made and before the supervisor was there."""
+    site = Site(tmp_path)
+    fill(site.tree)
+    before = site.state()
+    with site.hands:
+        transaction = site.begin(*two_steps(site.tree))
+        events = transaction.advance()
+        while transaction.change.actions[0].status != "running":
+            next(events)
+        events.close()
+        change = site.store.load("last")
+        assert change.actions[0].status == "running"
+        notes = Path(change.place) / "run.0"
+        notes.mkdir()
+        (notes / "state").write_text(f"{'starting':39}\n")
+        (notes / "ready").mkdir()
+        again = site.resume(change)
+        again.turn_back("ann thought better of it")
+        list(again.advance())
+    assert change.outcome is Outcome.CANNOT_FIX
+    assert change.actions[0].run is None
+    assert site.state() == before

@@ -25,7 +25,7 @@ import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sme_tools.actions.errands import ask, complaint
+from sme_tools.actions.errands import PATIENCE_S, ask, complaint
 from sme_tools.actions.journal import Change
 from sme_tools.actions.ports import Clock, Errand, Hands, Kind
 from sme_tools.errors import HostBusy, HostError
@@ -159,8 +159,12 @@ class HostLock:
     clock: Clock
     folders: tuple[str, ...] = CANDIDATES
 
-    def take(self, change: Change, approval: str) -> tuple[HeldLock, bool]:
+    def take(
+        self, change: Change, approval: str, patience_s: float = PATIENCE_S
+    ) -> tuple[HeldLock, bool]:
         """Lock the host for the change; also whether the change held the lock already.
+
+        A host that does not answer is waited for as long as `patience_s`.
 
         Raises:
             HostBusy: another change holds it, or no folder takes a lock; nothing was done.
@@ -176,7 +180,8 @@ class HostLock:
                 f"since {datetime.now(UTC).isoformat(timespec='seconds')}",
             )
         )
-        out = self._run("lock", _TAKE, "take the lock of the host", approval, change.id, text)
+        why = "take the lock of the host"
+        out = self._run("lock", _TAKE, why, approval, change.id, text, patience_s=patience_s)
         first, _, rest = out.partition("\n")
         word, _, detail = first.partition(" ")
         if word in ("taken", "kept"):
@@ -225,6 +230,7 @@ class HostLock:
         text: str = "",
         *,
         undo: bool = False,
+        patience_s: float = PATIENCE_S,
     ) -> str:
         head = (
             f"NAME={LOCK_NAME}; CHANGE={shlex.quote(change)}; TEXT={shlex.quote(text)}\n"
@@ -233,7 +239,7 @@ class HostLock:
         kind: Kind = "own look" if approval is None else "undo" if undo else "change"
         shown = f"# sme: {why}" + (f" for change {change}" if change else "")
         errand = Errand(f"fix.{name}", head + script, why, kind, approval, record_as=shown)
-        evidence = ask(self.hands, errand, self.clock)
+        evidence = ask(self.hands, errand, self.clock, patience_s)
         if evidence.exit_code != 0:
             raise HostError(f"can't {why}: {complaint(evidence)}", host=evidence.host)
         return evidence.stdout

@@ -4,7 +4,8 @@ The command is started by a supervisor in a session of its own, so a connection 
 it alone: a change that comes to its end is easier to judge than one that was cut in the middle. The
 supervisor keeps its time limit, and writes into the folder of the change (on the host, in memory):
 
-    NAME/state     starting | running PID GROUP | late PID GROUP | exit CODE | timed-out
+    NAME/state     starting | never | running PID GROUP | late PID GROUP | exit CODE | timed-out
+    NAME/ready     an empty folder: who removes it has the command begin, or sees that it never does
     NAME/out       the first 64 KiB of output, NAME/end the last 16 KiB of what came after
 
 Making the folder NAME is what begins the command, and only one can make it: so the same errand may
@@ -33,6 +34,7 @@ _SUPERVISOR = """\
 trap "" HUP
 say() { printf "%-39s\\n" "$1" 1<>"$notes/state"; }
 notes=$1 limit=$2 group=$4
+rmdir "$notes/ready" || exit
 say "running $$ 0"
 {
   $group sh -c "$3" </dev/null 2>&1 &
@@ -65,6 +67,10 @@ say "running $$ 0"
 _RUN = """\
 umask 077
 nap() { sleep 0.1 2>/dev/null || sleep 1; }
+say() { printf '%-39s\\n' "$1" 1<>"$notes/state"; }
+alive() {
+  kill -0 "$1" && { [ ! -r "/proc/$1/cmdline" ] || grep -q sme-change "/proc/$1/cmdline"; }
+}
 if [ ! -d "$PLACE" ] || [ ! -O "$PLACE" ] ||
   [ "$(sed -n 's/^epoch //p' "$PLACE/owner")" != "$EPOCH" ]
 then echo gone; exit 0; fi
@@ -72,7 +78,8 @@ notes=$PLACE/$NAME
 if [ ! -d "$notes" ]; then
   [ $DO = begin ] || { echo not-begun; exit 0; }
   if mkdir "$notes" 2>/dev/null; then
-    printf '%-39s\\n' starting >"$notes/state" || { rm -rf "$notes"; echo no-room; exit 0; }
+    { : >"$notes/state" && say starting && mkdir "$notes/ready"; } 2>/dev/null ||
+      { rm -rf "$notes"; echo no-room; exit 0; }
     if command -v setsid >/dev/null 2>&1; then group=setsid; else group=; fi
     $group sh -c "$SUPERVISOR" sme-change "$notes" "$LIMIT" "$COMMAND" "$group" \
       </dev/null >/dev/null 2>&1 &
@@ -84,9 +91,9 @@ while :; do
   word=; first=; second=
   read -r word first second <"$notes/state" || word=
   case $word in
-    exit|timed-out) break;;
+    exit|timed-out|never) break;;
     running|late)
-      if ! kill -0 "$first" 2>/dev/null; then
+      if ! alive "$first"; then
         read -r word first second <"$notes/state"
         case $word in exit|timed-out) break;; esac
         [ "$second" = 0 ] || kill -s KILL -- "-$second" 2>/dev/null || kill -s KILL "$second"
@@ -97,13 +104,17 @@ while :; do
         [ $stopping = 50 ] && { kill -s KILL -- "-$second" || kill -s KILL "$second"; }
         stopping=$((stopping + 1))
       fi;;
-    *) [ $naps -gt 50 ] && { word=died; first=; break; };;
+    *)
+      if [ $DO = stop ] || [ $naps -gt 100 ]; then
+        if rmdir "$notes/ready"; then say never; elif [ $naps -gt 300 ]; then word=died; break; fi
+      fi;;
   esac
   naps=$((naps + 1))
   nap
 done 2>/dev/null
 naps=0
-while [ ! -e "$notes/drained" ] && [ $naps -lt 10 ] && [ $word != died ]; do
+while [ ! -e "$notes/drained" ] && [ $naps -lt 10 ]; do
+  case $word in died|never) break;; esac
   naps=$((naps + 1)); nap
 done
 [ $stopping = 0 ] || word=stopped
@@ -182,7 +193,8 @@ def follow(
 _REASONS = {
     "gone": "the host was restarted, or its lock was removed",
     "no-room": "no room for the notes of the change on the host",
-    "not-begun": "",
+    "not-begun": "nobody has tried to",
+    "never": "the host did not get round to it",
 }
 
 

@@ -19,14 +19,15 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from sme_tools.actions.carrying_out import apply, prepare, verify
+from sme_tools.actions.errands import PATIENCE_S
 from sme_tools.actions.events import Ended, Event, Locked, StoodStill
-from sme_tools.actions.host_lock import CANDIDATES, HostLock
+from sme_tools.actions.host_lock import CANDIDATES, HeldLock, HostLock
 from sme_tools.actions.journal import Change, Journal
 from sme_tools.actions.outcome import Outcome
 from sme_tools.actions.ports import Clock, Hands, Look, SystemClock
 from sme_tools.actions.undoing import take_back
 from sme_tools.actions.workbench import Workbench, begin_back
-from sme_tools.errors import HostBusy, HostError, Interrupted, UsageError
+from sme_tools.errors import HostBusy, HostError, HostLost, Interrupted, UsageError
 
 StepName = Literal["approve", "lock", "prepare", "apply", "verify", "undo", "close"]
 
@@ -163,15 +164,34 @@ class Transaction:
         self._at.save()
 
     def lock(self) -> Iterator[Event]:
-        """Lock the host, or find that this change holds the lock. Raises HostBusy, HostError."""
+        """Lock the host, or find that this change holds the lock. Raises HostBusy, HostError.
+
+        A host that can't be reached when it is locked for the first time is unchanged for certain:
+        then the change is over.
+        """
+        is_first = self.change.epoch is None
         self.change.epoch = self.change.epoch or ""  # from here on there may be a lock to give back
         self._at.save()
-        lock, again = self._lock.take(self.change, self._approval())
+        try:
+            lock, again = self._take(0 if is_first else PATIENCE_S)
+        except HostLost:
+            lock, again = self._take(PATIENCE_S)  # the answer was lost, and there may be a lock
+        except HostBusy:
+            raise
+        except HostError as error:
+            if not is_first:
+                raise
+            self.change.epoch = None
+            self._end(Outcome.CANNOT_FIX, str(error))
+            return
         self.change.epoch, self.change.place = lock.epoch, lock.place
         self.change.outcome = None
         self._locked = True
         self._at.save()
         yield Locked(self.change.plan.host, again)
+
+    def _take(self, patience_s: float) -> tuple[HeldLock, bool]:
+        return self._lock.take(self.change, self._approval(), patience_s)
 
     def prepare(self, number: int) -> Iterator[Event]:
         """Record the former state. Raises HostError."""
