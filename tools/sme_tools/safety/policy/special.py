@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from sme_tools.safety.policy import paths
+from sme_tools.safety.policy import clients, grammars, paths, web_clients
 from sme_tools.safety.policy.arguments import take_apart
 from sme_tools.safety.policy.find_expression import find
 from sme_tools.safety.policy.program import Spec
@@ -248,17 +248,35 @@ def interpreter(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rul
 
 
 SPECIAL: dict[str, Judge] = {
+    "accounts": grammars.accounts,
     "assigning": assigning,
     "change_folder": change_folder,
+    "compressor": grammars.compressor,
     "dd": dd,
     "environment": environment,
     "find": find,
     "interpreter": interpreter,
+    "json_filter": grammars.json_filter,
+    "kubernetes_objects": clients.kubernetes_objects,
+    "multicall": clients.multicall,
+    "needs_command": grammars.needs_command,
+    "pattern_first": grammars.pattern_first,
+    "ps": grammars.ps,
+    "quiet_input": grammars.quiet_input,
+    "redis": clients.redis,
     "remove": remove,
+    "services": grammars.services,
     "set_parameters": set_parameters,
     "shell": shell,
     "source": source,
+    "sql_client": clients.sql_client,
+    "sqlite": clients.sqlite,
+    "tar": grammars.tar,
     "test": test,
+    "tunnels": grammars.tunnels,
+    "web_client": web_clients.web_client,
+    "wireless": grammars.wireless,
+    "written": grammars.written,
     "xargs": xargs,
 }
 """What `judged_by` in a description may name."""
