@@ -298,6 +298,7 @@ PIECES = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES, max_size=30).map("".join))
 @example("password: |\n  a\n b")
+@example("auth=İ!")
 @example("mysql " + "x" * 300 + " -pa password=" + "y" * 400 + " -pz")
 def test_redacting_twice_changes_nothing(text):
     once = redacted(text)

@@ -31,8 +31,7 @@ def test_pieces_may_be_cut_anywhere(data):
     text = "\n".join(f"line\n\n{case.text}\nline" for case in chosen)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    output = streamed(pieces)
-    assert not any(case.shown(output) for case in chosen if case.number != 28)
+    assert streamed(pieces) == Redactor().text(text)
 
 
 def test_line_is_given_out_as_soon_as_it_is_whole():

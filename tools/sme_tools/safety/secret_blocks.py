@@ -156,6 +156,20 @@ def azure_secret(text: str, at: int, end: int) -> Secret | None:
     return Secret(*match.span(), "azure-secret") if match else None
 
 
+_CHAP = re.compile(
+    r"[\"']?[\w.@\\-]{1,64}[\"']?[ \t]{1,20}\*[ \t]{1,20}[\"']?(?P<value>[^\s*\"']{4,256})[\"']?"
+    r"[ \t]{1,20}\*[ \t]*(?:\n|$)"
+)
+
+
+def chap_secret(text: str, at: int, end: int) -> Secret | None:
+    """The secret in a row of chap-secrets (pppd(8)) that holds for every server and address."""
+    match = _CHAP.match(text, text.rfind("\n", max(0, at - 128), at) + 1)
+    if match is None or match["value"].isdigit():
+        return None
+    return Secret(*match.span("value"), "password")
+
+
 _BACKWARDS = {
     "azca": ("azure-key", 76, re.compile(r"[A-Za-z0-9]{76}AzCa[\w+/=]{4,12}", re.ASCII)),
     "ffffnral": ("newrelic-key", 36, re.compile(r"[a-f0-9]{32,36}FFFFNRAL")),
@@ -177,6 +191,7 @@ def known_by_midst(text: str, at: int, end: int) -> Secret | None:
 FINDERS: tuple[tuple[str, Finder], ...] = (
     ("-----begin ", private_key_block),
     ("---- begin ssh2 ", private_key_block),
+    (" * ", chap_secret),
     ("authentication,signing", bootstrap_token),
     (":[u ", smbpasswd_hash),
     (":[ux", smbpasswd_hash),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from binascii import Error as NotBase64
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,7 +31,7 @@ class Context:
     def find(self, text: str, at: int, end: int) -> Secret | None:
         """The secret at this anchor."""
         match = self.pattern.match(text, at)
-        if match is None or not self.judge(match["value"]):
+        if match is None or "<secret" in match["value"] or not self.judge(match["value"]):
             return None
         return Secret(*match.span("value"), self.kind)
 
@@ -49,7 +48,7 @@ def is_basic_auth(value: str) -> bool:
     """Whether a value is `user:password` in base64 (RFC 7617)."""
     try:
         return b":" in b64decode(value + "=" * (-len(value) % 4), validate=True)[1:]
-    except NotBase64:
+    except ValueError:  # no base64, or no ASCII
         return False
 
 
@@ -138,12 +137,6 @@ CONTEXTS = (
     ),
     context(
         "password",
-        "\" * |' * | * ",
-        r"[\"']? \* [\"']?(?P<value>[^\s*\"']{4,256})[\"']? {1,8}\*\s*(?:$|\n)",
-        _no_number,
-    ),
-    context(
-        "password",
         ": psk|: eap|: xauth",
         r": (?i:psk|eap|xauth) {1,4}[\"'](?P<value>[^\"'\n]{1,256})",
     ),
@@ -210,6 +203,43 @@ CONTEXTS = (
         "ansible-vault",
         "$ansible_vault;",
         r"\$ANSIBLE_VAULT;[\d.]{3,5};AES256(?:;\S{1,64})?\s{1,80}(?P<value>\d{40,80}(?:\s{1,80}\d{2,80}){0,400})",
+    ),
+    context(
+        "snmp-community",
+        "snmp_community|snmp-community|snmpcommunity|community =|community=",
+        r"(?i:snmp[_-]?)?(?i:community)[\"']?\s?[:=]\s?[\"']?(?P<value>[^\s\"',;:]{1,64})",
+        _no_number,
+    ),
+    context(
+        "password",
+        "rpc-password",
+        r"rpc-password\"\s?: ?\"(?P<value>\{[0-9a-f]{40}[^\s\"]{8})",
+        bool,
+    ),
+    context(
+        "password",
+        "monitor ",
+        r"MONITOR \S{1,64}@\S{1,64} \d{1,3} \S{1,64} (?P<value>\S{1,256}) "
+        r"(?:primary|secondary|master|slave)",
+    ),
+    context(
+        "secret",
+        "shared secret",
+        r"(?i:shared secret)\s?[:=] ?[\"']?(?P<value>[^\s\"']{3,256})",
+        _plain,
+    ),
+    context("session", "session_id=|sessionid=", r"\w{9,10}=(?P<value>[0-9a-fA-F]{32,128})\b"),
+    context(
+        "key",
+        "key=",
+        r"(?i:key)=(?P<value>(?=[A-Za-z]{0,40}\d)(?=[a-z0-9]{0,40}[A-Z])(?=[A-Z0-9]{0,40}[a-z])"
+        r"[A-Za-z0-9]{24,128})(?![\w-])",
+    ),
+    context(
+        "key",
+        "api key |api token |access token |api secret ",
+        r"(?i:api|access) (?i:key|token|secret) [\"'](?P<value>[\w-]{16,256})[\"']",
+        looks_random,
     ),
     # sentences that give one away
     context(

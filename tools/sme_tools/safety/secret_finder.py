@@ -31,6 +31,9 @@ def find_secrets(text: str) -> list[Secret]:
     for at, anchor in _anchors(text, tables):
         if at < done:
             continue
+        if anchor not in tables.finders:  # a placeholder, whose kind may be an anchor too
+            done = at + len(anchor)
+            continue
         for finder in tables.finders[anchor]:
             secret = finder(text, at, at + len(anchor))
             if secret is not None and secret.start >= done:
@@ -54,18 +57,14 @@ def _together(found: list[Secret], whole: list[Secret]) -> list[Secret]:
 
 
 def _anchors(text: str, tables: _Tables) -> list[tuple[int, str]]:
-    """Where anchors stand, in order; not those inside of placeholders."""
+    """Where anchors and placeholders stand, in order."""
     folded = "\n" + _lower(text)  # so that the beginning of the text is one of a word
     places = [
         (match.start(1) - 1, match[1])
         for pattern in (tables.at_words, tables.after_escapes)
         for match in pattern.finditer(folded)
     ]
-    places += [
-        (match.start() - 1, match[0])
-        for match in tables.anywhere.finditer(folded)
-        if match[0] in tables.finders  # else it is a placeholder
-    ]
+    places += [(match.start() - 1, match[0]) for match in tables.anywhere.finditer(folded)]
     places.sort()
     return places
 
@@ -144,7 +143,7 @@ def _tables() -> _Tables:
     words = _tree(at_words)
     return _Tables(
         anywhere=re.compile(_tree(anywhere | {PLACEHOLDER_BEGINS: PLACEHOLDER_ENDS})),
-        at_words=re.compile(f"[^a-z0-9]({words})"),
+        at_words=re.compile(f"(?<![a-z0-9])({words})"),
         after_escapes=re.compile(rf"(?:\\[nrt]|%(?:3d|3a|2f|20|22)|\[[0-9;]{{0,8}}m)({words})"),
         finders={anchor: tuple(_with_shorter(anchor, by_anchor)) for anchor in by_anchor},
     )

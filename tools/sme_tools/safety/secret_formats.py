@@ -110,6 +110,7 @@ FORMATS = (
         "discord.com/api/webhooks/ discordapp.com/api/webhooks/",
         r"discord(?:app)?\.com/api/webhooks/\d{10,24}/[\w-]{20,}",
     ),
+    _format("plex-claim", "claim-", rf"claim-{_MIXED}[\w-]{{20}}(?![\w-])", alone=True),
     _format("sendgrid-key", "SG.", r"SG\.[\w-]{16,64}\.[\w-]{16,}", alone=True),
     _format("mailgun-key", "key-", r"key-[a-f0-9]{32}" + _END, alone=True),
     _format("brevo-key", "xkeysib- xsmtpsib-", r"x(?:key|smtp)sib-[a-f0-9]{64}-\w{16}"),

@@ -69,7 +69,7 @@ _INNOCENT_NAME = re.compile(
 )
 _TAIL = re.compile(
     r"""
-    (?i:[_-]?(?:\d{1,4}|salt|hash|base|b64|base64|value|data|plain|plaintext|raw|string|old|new|prod|dev|test))?
+    (?i:[_-]?(?:\d{1,4}|in|salt|hash|base|b64|base64|value|data|plain|plaintext|raw|string|old|new|prod|dev|test))?
     (?: (?P<xml> ["']? > (?!\s|<))
       | (?P<close>\\{0,7}["'])? \]?
         (?: (?P<assign>(?P<room>[ \t]{0,40})(?:=>|:=|=(?![=~])|:(?!:)|::(?=[ ]))[ \t]{0,60})
@@ -183,7 +183,7 @@ def _is_clear_by_space(
         return True
     if strength == "password":
         redis_conf = name in _PASSWORD_THEN_SPACE
-        netrc = _NETRC.search(rest) is not None
+        netrc = name == "password" and _NETRC.search(rest) is not None
         sql = following == "'" and name == "password"
         login = _ACCOUNT.search(rest) is not None
         return True if redis_conf or netrc or sql or login else None

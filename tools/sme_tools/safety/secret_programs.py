@@ -130,6 +130,14 @@ PROGRAMS = (
         r"--(?:src-|dest-)?creds[ =]{1,4}[\"']?[^\s:\"']{1,64}:(?P<value>[^\s\"']{1,256})",
     ),
     context("key", "wandb login", r"wandb login(?: --\S{1,64}){0,4} (?P<value>[0-9a-f]{40})"),
+    context("password", "rclone", rf"rclone{_OPTIONS}pass\s{{1,4}}{_ARGUMENT}"),
+    context("password", "pihole", rf"pihole -a -p\s{{1,4}}{_ARGUMENT}"),
+    context(
+        "password",
+        "transmission-remote",
+        rf"transmission-remote{_OPTIONS}(?:-n|--auth)[ =]{{1,4}}"
+        rf"[\"']?[^\s:\"']{{1,64}}:{_ARGUMENT}",
+    ),
     # what is piped into programs that ask for a password
     context(
         "password",

@@ -51,7 +51,7 @@ _INNOCENT = re.compile(
     rf"""
     {PLACEHOLDER_BEGINS}{PLACEHOLDER_ENDS} .* |
     [*•x.#\-_?]{{1,}} |                         # masked by another tool
-    <[^<>]*> | \[[A-Za-z_ ]*\] | \([\w ]*\) |   # <none>, [PAD], (hidden)
+    <[^<>]*>? | \[[A-Za-z_ ]*\] | \([\w ]*\) |   # <none>, [PAD], (hidden)
     \$\{{[^}}]*(?:\}}.*)? |
     [A-Za-z][\w.@-]{{0,64}}:(?:/[\w.-]+){{2,}} | [\w.-]+@\w+![\w.-]+[:\d]* |
     \$[A-Z_][A-Z0-9_]* | \$\(.* | `.* | \{{\{{.* | %\(?\w+\)?s? | !\w+.* |
@@ -74,6 +74,7 @@ _NOT_RANDOM = re.compile(
     (?:sha\d{1,3}|md5|blake2[bs]|SHA\d{3}|MD5): .* |                # digests and fingerprints
     \d{4}-\d\d-\d\d .* | \d{1,2}:\d\d .* |                          # dates and times
     (?:\d{1,3}\.){3}\d{1,3} .* | (?:[0-9A-Fa-f]{0,4}:){2,7} .* |    # addresses
+    (?:rsa|dsa|ecdsa|ed25519|sha|hmac)_? [a-z0-9_]* |               # algorithms
     v?\d+\.\d+ .* |                                                 # versions
     (?:[A-Za-z0-9_-]{1,63}\.){1,8}[A-Za-z]{2,12}(?::\d{1,5})?       # names of hosts and files
     """,
