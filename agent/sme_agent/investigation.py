@@ -35,7 +35,7 @@ from sme_tools.errors import Interrupted, StateError, UsageError
 from sme_tools.facts import Facts
 from sme_tools.hosts.host import Host
 from sme_tools.hosts.transport import Transport
-from sme_tools.safety.redaction import Redactor
+from sme_tools.safety.guard import Guard
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite import SqliteSaver
@@ -53,13 +53,13 @@ class Colleague:
     changes: ChangeStore
     approvals: Approvals
     open_transport: Callable[[Host], Transport]
+    guard: Guard
+    """The one of the transports: what was refused goes to the same audit log."""
     timeout_s: float = 60.0
     """For one look at one host."""
     reasoner: Callable[[], Reasoner] = RuleReasoner
     clock: Clock = field(default_factory=SystemClock)
     """For the time that a verification has to hold."""
-    redactor: Redactor = field(default_factory=Redactor)
-    """The one of the guarded transports, if `open_transport` gives such."""
 
     def investigate(
         self,
@@ -85,7 +85,7 @@ class Colleague:
             Interrupted: it was cancelled.
             UsageError, StateError: see the messages. A host that fails is an event, no exception.
         """
-        symptom = self.redactor.text(symptom) if symptom else None
+        symptom = self.guard.redactor.text(symptom) if symptom else None
         incident = Incident.begin([host.name for host in hosts], symptom, targets)
         state = new_state(incident.id, wish=None if fix is None else asdict(fix))
         yield from self._run(incident, hosts, state, cancelled, ask)
@@ -120,7 +120,7 @@ class Colleague:
         self._must_be_diagnosed(incident)
         by_name = {host.name: host for host in hosts}
         with Reach(
-            by_name, self.open_transport, self.timeout_s, threading.Event(), self.redactor
+            by_name, self.open_transport, self.timeout_s, threading.Event(), self.guard.redactor
         ) as reach:
             workspace = self._workspace(incident, reach)
             yield from Repairs(workspace).previews(wish)
@@ -196,7 +196,9 @@ class Colleague:
         begins = state is not None and state["goal"] == "diagnose"
         by_name = {host.name: host for host in hosts}
         stop = cancelled or threading.Event()
-        with Reach(by_name, self.open_transport, self.timeout_s, stop, self.redactor) as reach:
+        with Reach(
+            by_name, self.open_transport, self.timeout_s, stop, self.guard.redactor
+        ) as reach:
             if begins:
                 # The hosts answer while checks, known issues and langgraph are still being read.
                 reach.look_early(baseline(by_name), first_look(incident))
@@ -236,7 +238,9 @@ class Colleague:
             incidents=self.incidents,
             log=self.log,
             changes=self.changes,
-            permission=Permission(self.approvals, incident.id, reasoner.name, reach.account),
+            permission=Permission(
+                self.approvals, incident.id, reasoner.name, reach.account, self.guard
+            ),
             clock=self.clock,
         )
 

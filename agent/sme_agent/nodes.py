@@ -64,7 +64,8 @@ class Nodes:
 
         What is not allowed does not run, and the reasoner hears why.
         """
-        wanted = [request for request in state["requests"] if "command" in request]
+        once = {(r["host"], r["command"]): r for r in state["requests"] if "command" in r}
+        wanted = list(once.values())
         asked = {
             number: question
             for number, request in enumerate(wanted)
@@ -115,15 +116,13 @@ class Nodes:
         """What lets this command run without asking; None if nothing does."""
         host = self._case.hosts.get(request["host"])
         if host is None:
-            self._deny(
-                request["host"], request["command"], "there is no such host in this incident"
-            )
+            self._deny(request, "there is no such host in this incident")
             return None
         judgement = judge(request["command"])
         decision = self._at.permission.judge(host, request["command"])
         if decision.kind != "run":
             instead = f"; instead: {judgement.instead}" if judgement.instead else ""
-            self._deny(request["host"], request["command"], decision.reason + instead)
+            self._deny(request, decision.reason + instead)
             return None
         right: Right = "read-only" if judgement.verdict is Verdict.READ_ONLY else "change"
         return AllowedCommand(
@@ -139,15 +138,17 @@ class Nodes:
         permission.grant(question, answer)
         used = permission.use(host, request["command"]) if answer.reply != "no" else None
         if used is None:
-            self._deny(request["host"], request["command"], answer.reason or f"{answer.by} said no")
+            self._deny(request, answer.reason or f"{answer.by} said no")
             return None
         return AllowedCommand(**request, verdict="change", reason=question.reason, approval=used.id)
 
-    def _deny(self, host: str, command: str, reason: str) -> None:
+    def _deny(self, request: CommandRequest, reason: str) -> None:
+        host, command = request["host"], request["command"]
+        self._at.permission.note_refusal(host, command, why=request["why"], reason=reason)
         self._case.denied.append(Denial(host, command, reason))
         self._tell(Denied(host, command, reason))
-        text = self._at.reach.redactor.text(f"{host}: did not run {command}: {reason}")
-        self._save("act", text)
+        redact = self._at.reach.redactor.text
+        self._save("act", redact(f"{host}: did not run {command}: {reason}"))
 
     def _run(self, command: AllowedCommand, name: str, round: int) -> None:
         """Run one allowed command and keep what it says as evidence."""
@@ -163,7 +164,7 @@ class Nodes:
             evidence = self._at.reach.run(command["host"], name, command["command"], purpose, round)
         except HostError as error:
             self._tell(HostFailed(command["host"], error.message, error.remedy))
-            self._deny(command["host"], command["command"], str(error))
+            self._case.denied.append(Denial(command["host"], command["command"], str(error)))
             return
         self._case.keep(evidence)
         self._tell(

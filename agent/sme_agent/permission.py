@@ -11,6 +11,7 @@ from sme_memory.approval import Approval, Bound
 from sme_memory.approvals import Approvals
 from sme_tools.hosts.host import Host
 from sme_tools.safety.decision import Decision, decide
+from sme_tools.safety.guard import Guard
 from sme_tools.safety.policy.judge import HOME_OF_SCRIPTS, judge
 from sme_tools.safety.policy.verdict import Judgement
 
@@ -30,6 +31,8 @@ class Permission:
     """Who or what wants them run: a reasoner, a user."""
     account_of: Callable[[str], str]
     """The account that commands run as, by host."""
+    guard: Guard
+    """For the audit log, and to redact what is kept."""
     now: Callable[[], datetime] = local_now
 
     def judge(self, host: Host, command: str, *, proven: str | None = None) -> Decision:
@@ -85,6 +88,12 @@ class Permission:
             if words:
                 self.approvals.allow_always(question.host, words, by=answer.by)
         return self.approvals.approve(question.request, by=answer.by).id
+
+    def note_refusal(self, host: str, command: str, *, why: str, reason: str) -> None:
+        """Keep in the audit log that this was wanted, and did not run."""
+        self.guard.refused(
+            host, command, actor=self.actor, why=why, reason=reason, incident=self.incident
+        )
 
     def denied_elsewhere(self, host: Host, command: str, since: datetime) -> Answer | None:
         """The no that another process has given since then; a yes there is an approval to use."""

@@ -98,6 +98,9 @@ class Repairs:
         host, action = self._case.hosts[plan.host], plan.actions[step.action]
         decision = self._decision(host, self._issue(plan), action)
         if decision.kind == "deny":
+            self._at.permission.note_refusal(
+                host.name, action.run, why=action.title, reason=decision.reason
+            )
             return self._declined(state, transaction, decision.reason, Outcome.REFUSED)
         if decision.kind == "run":
             transaction.approve(step.action, decision.approval or READS)

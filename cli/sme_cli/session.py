@@ -172,7 +172,7 @@ def colleague(
         approvals=Approvals(folder / "approvals.db", guard),
         open_transport=partial(open_transport, guard=guard),
         timeout_s=timeout_s or chosen.timeout_s,
-        redactor=guard.redactor,
+        guard=guard,
     )
 
 

@@ -75,5 +75,5 @@ def colleague(tmp_path, guard):
         changes=ChangeStore(tmp_path / "changes.db"),
         approvals=Approvals(tmp_path / "approvals.db", guard),
         open_transport=open_guarded,
-        redactor=guard.redactor,
+        guard=guard,
     )
