@@ -17,6 +17,7 @@ from sme_tools.safety.policy.variables import (
 from sme_tools.safety.policy.verdict import READS, Ruling, change
 from sme_tools.safety.policy.words import (
     MARKS,
+    SUBSTITUTED,
     UNKNOWN,
     Word,
     ansi_c,
@@ -124,7 +125,7 @@ class Expander:
             case "ProcSubst":
                 ruling, _ = self._tree.substitution(part)
                 self._rule(ruling)
-                return f"/dev/fd/63{UNKNOWN}", ruling.network, False
+                return SUBSTITUTED, ruling.network, False
             case "ArithmExp":
                 self.arithmetic(part["X"])
                 return UNKNOWN, False, False

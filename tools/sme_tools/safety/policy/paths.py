@@ -6,7 +6,7 @@ import posixpath
 import re
 
 from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
-from sme_tools.safety.policy.words import MANY, ONE, UNKNOWN, Word
+from sme_tools.safety.policy.words import MANY, ONE, SUBSTITUTED, UNKNOWN, Word
 
 _SECRET = (
     "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/master.passwd",
@@ -101,6 +101,8 @@ def names_secret(word: Word, folder: str | None = None) -> bool:
 def reads(word: Word, folder: str | None = None, *, deep: bool = False) -> Ruling:
     """What reading this file means; `deep`: with everything under it."""
     shown = word.shown
+    if word.text == SUBSTITUTED:
+        return READS
     if names_secret(word, folder):
         return refuse(f"{shown} holds secrets")
     if UNKNOWN in word.text or word.splits:

@@ -27,7 +27,7 @@ from sme_tools.safety.policy.verdict import (
     refuse,
     worst,
 )
-from sme_tools.safety.policy.words import UNKNOWN, Word
+from sme_tools.safety.policy.words import SUBSTITUTED, UNKNOWN, Word
 
 MAX_SCRIPTS = 6
 """Scripts within scripts: `sh -c "sh -c '…'"`."""
@@ -253,7 +253,7 @@ class Tree:
         if operator in (">&", "<&") and re.fullmatch(r"\d+-?|-", target.text):
             return READS
         if operator == "<":
-            if target.text.startswith("/dev/fd/63"):
+            if target.text == SUBSTITUTED:
                 return Ruling(READS.verdict, READS.reason, network=target.untrusted)
             return paths.reads(target, self.folder)
         if operator == "<>":

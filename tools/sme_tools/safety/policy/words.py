@@ -16,6 +16,8 @@ MANY = "\x02"
 ONE = "\x03"
 """An active `?` or `[…]`."""
 MARKS = UNKNOWN + MANY + ONE
+SUBSTITUTED = f"/dev/fd/\x04{UNKNOWN}"
+"""What stands in the place of `<(…)`; nothing that is typed can turn out as this."""
 _MARK = re.compile(f"[{MARKS}]")
 _SHOWN = {UNKNOWN: "…", MANY: "*", ONE: "?"}
 
@@ -51,7 +53,8 @@ class Word:
     @property
     def shown(self) -> str:
         """For people: unknown parts as an ellipsis."""
-        return _MARK.sub(lambda mark: _SHOWN[mark[0]], self.text)
+        text = self.text.replace("\x04", "")
+        return _MARK.sub(lambda mark: _SHOWN[mark[0]], text)
 
     def matches(self, literal: str) -> bool:
         """Whether it may turn out as this text."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sme_tools.safety.policy import paths
 from sme_tools.safety.policy.verdict import READS, Ruling, change
 from sme_tools.safety.policy.words import Word
 
@@ -55,7 +56,9 @@ def _command(text: str, at: int) -> int | Ruling:
     if letter in "wW":
         return _file_written(text, at + 1)
     if letter in "rR":
-        return change("sed r reads a file that is named in the script")
+        target = Word(text[at + 1 :].split("\n", 1)[0].strip())
+        ruling = paths.reads(target)
+        return ruling.worse(change("sed r reads a file that is named in the script"))
     if letter == "s":
         return _substitution(text, at)
     if letter == "y":
