@@ -40,7 +40,9 @@ def redact(
         ),
     ] = None,
 ) -> None:
-    """Copy text to standard output, with placeholders in place of its secrets.
+    """Print files or standard input without their secrets.
+
+    One secret has one placeholder throughout: <secret:password:1>.
 
     Lines come out as they come in, so it can stand behind tail -f; logs of any length will do.
     """
