@@ -140,7 +140,7 @@ def fill(tree: Path) -> None:
     (tree / "data").write_text("one")
 
 
-def wait_for(condition: Callable[[], object], limit_s: float = 20) -> None:
+def wait_for(condition: Callable[[], object], limit_s: float = 60) -> None:
     """Wait until it is so; fail if it never is."""
     deadline = time.monotonic() + limit_s
     while not condition():

@@ -115,13 +115,14 @@ def test_killed_while_the_command_runs(base, way, outcome):
         verify=Verify(run=f"grep -q end {site.tree}/begun"),
     )
     (base / "plan.json").write_text(site.plan(step).model_dump_json())
-    running = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, changing.__file__, str(base), "never", "0"],
         env={**os.environ, "PYTHONPATH": str(Path(changing.__file__).parent)},
-    )
-    wait_for((site.tree / "begun").exists)
-    running.kill()
-    running.wait()
+    ) as running:
+        try:
+            wait_for(lambda: (site.tree / "begun").exists() or running.poll() is not None)
+        finally:
+            running.kill()
     if way == "never":
         (base / "go").touch()
     assert process(base, way).stdout == outcome
