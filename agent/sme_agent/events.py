@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sme_agent.questions import Question
+from sme_knowledge.known_issue import KnownIssue
 from sme_memory.incident import Incident, Step
 from sme_tools.actions.events import Event as ChangeEvent
 from sme_tools.actions.plan import Action, Plan
@@ -76,7 +77,7 @@ class PlannedAction:
 
 @dataclass(frozen=True)
 class Planned:
-    """What is to be done on one host; nothing of it has been done."""
+    """What is to be done on one host, or to be gone on with; nothing of it is done yet by this."""
 
     change: str
     """The id of its record."""
@@ -84,6 +85,8 @@ class Planned:
     digest: str
     """`--approve DIGEST` approves exactly this plan."""
     actions: tuple[PlannedAction, ...]
+    issue: KnownIssue | None = None
+    """The known issue whose resolution it is; None if it is not known any more."""
 
 
 @dataclass(frozen=True)

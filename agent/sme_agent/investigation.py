@@ -40,6 +40,10 @@ from sme_tools.safety.guard import Guard
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite import SqliteSaver
 
+MOST_STEPS = 10_000
+"""Of the graph in one go. A plan takes three a step and host; the search for a cause ends because
+no probe runs twice."""
+
 
 @dataclass(frozen=True)
 class Colleague:
@@ -139,11 +143,18 @@ class Colleague:
         Raises:
             UsageError: no change of this incident waits.
         """
-        waiting = self._waiting(incident)
+        waiting = self.changes.to_resume(incident.id, back=undo)
         if not waiting:
             raise UsageError(
                 f"no change of incident {incident.id} waits",
                 remedy=f"See what was done: sme incidents show {incident.id}",
+            )
+        absent = {change.plan.host for change in waiting} - {host.name for host in hosts}
+        if absent:
+            raise UsageError(
+                f"a change on {', '.join(sorted(absent))} waits, but the inventory does not have "
+                "it among the hosts of this incident any more",
+                remedy=f"It was diagnosed as: {shlex.join(incident.targets)}",
             )
         state = new_state(incident.id, "undo" if undo else "resume", {})
         yield from self._run(incident, hosts, state, cancelled, ask)
@@ -155,14 +166,10 @@ class Colleague:
                 remedy=f"Go on with it: sme diagnose --resume {incident.id}",
             )
 
-    def _waiting(self, incident: Incident) -> list[Change]:
-        """The changes of an incident that are not over."""
-        changes = self.changes.of_incident(incident.id)
-        return [change for change in changes if change.phase != "ended"]
-
     def _begun(self, incident: Incident) -> list[Change]:
-        """Of those, the ones that may have left something on their host."""
-        return [c for c in self._waiting(incident) if c.has_begun or c.epoch is not None]
+        """The changes of an incident that are not over and may have left something on a host."""
+        waiting = self.changes.to_resume(incident.id)
+        return [change for change in waiting if change.has_begun or change.epoch is not None]
 
     def resume(
         self,
@@ -215,11 +222,31 @@ class Colleague:
                 yield NotKept(str(error), error.remedy)
             except Interrupted as error:
                 self._keep_so_far(workspace.case)
-                raise _stopped(incident, self._begun(incident)) from error
+                raise self._stopped(incident, begins=begins) from error
             except BaseException:
                 self._keep_so_far(workspace.case)
                 raise
         yield Concluded(incident)
+
+    def _stopped(self, incident: Incident, *, begins: bool) -> Interrupted:
+        """What was stopped, and how to go on."""
+        if begun := self._begun(incident):
+            return Interrupted(
+                f"stopped in the middle of a change on {begun[0].plan.host}; the host stays locked",
+                remedy=f"Go on with it: sme fix --resume {incident.id}. "
+                f"Or take it back: sme fix --resume {incident.id} --undo",
+            )
+        if not begins and self.changes.to_resume(incident.id):
+            return Interrupted(
+                "stopped before anything was changed",
+                remedy=f"Go on: sme fix --resume {incident.id}",
+            )
+        found = len(incident.findings)
+        return Interrupted(
+            f"stopped; what was found so far ({found} finding{'' if found == 1 else 's'}) is kept: "
+            f"sme incidents show {incident.id}",
+            remedy=f"Go on from there: sme diagnose --resume {incident.id}",
+        )
 
     def _keep_so_far(self, case: Case) -> None:
         if case.incident.diagnosis is None:
@@ -251,7 +278,10 @@ class Colleague:
 
         from sme_agent.graph import build_graph
 
-        thread: Any = {"configurable": {"thread_id": workspace.case.incident.id}}
+        thread: Any = {
+            "configurable": {"thread_id": workspace.case.incident.id},
+            "recursion_limit": MOST_STEPS,
+        }
         with _checkpoints(self.checkpoints) as saver, closing(Repairs(workspace)) as repairs:
             graph = build_graph(Nodes(workspace), repairs, saver)
             if state is None and not graph.get_state(thread).values:
@@ -290,21 +320,6 @@ class Colleague:
             case.judge()
             recall(case, knowledge.retriever, self.incidents)
         return case
-
-
-def _stopped(incident: Incident, waiting: Sequence[Change]) -> Interrupted:
-    if waiting:
-        return Interrupted(
-            f"stopped in the middle of a change on {waiting[0].plan.host}; the host stays locked",
-            remedy=f"Go on with it: sme fix --resume {incident.id}. "
-            f"Or take it back: sme fix --resume {incident.id} --undo",
-        )
-    found = len(incident.findings)
-    return Interrupted(
-        f"stopped; what was found so far ({found} finding{'' if found == 1 else 's'}) is kept: "
-        f"sme incidents show {incident.id}",
-        remedy=f"Go on from there: sme diagnose --resume {incident.id}",
-    )
 
 
 @contextmanager

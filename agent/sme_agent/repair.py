@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sme_agent.events import Changing, Event, Planned, PlannedAction, Unplanned
+from sme_agent.open_changes import OpenChanges
 from sme_agent.questions import Answer, Question, put
 from sme_agent.resolution import NoPlan, Wish, digest, is_proven_step, plans
 from sme_agent.state import InvestigationState, Turn
 from sme_agent.workspace import Workspace
 from sme_knowledge.known_issue import KnownIssue
-from sme_memory.incident import Repair, Step, TimelineEntry
+from sme_memory.incident import Step, TimelineEntry
 from sme_tools.actions.events import Ended, StoodStill
-from sme_tools.actions.hands import HostLook, TransportHands
 from sme_tools.actions.journal import Change
 from sme_tools.actions.outcome import Outcome
 from sme_tools.actions.plan import Action, Plan
@@ -47,12 +47,12 @@ class Repairs:
     def __init__(self, workspace: Workspace) -> None:
         self._at = workspace
         self._case = workspace.case
-        self._open: dict[str, tuple[Transaction, TransportHands]] = {}
+        self._changes = OpenChanges(workspace)
 
     def plan(self, state: InvestigationState) -> InvestigationState:
         """Make a plan for each host on which a known issue is proven; change nothing."""
         self._at.reach.heed_cancellation()
-        self._drop_what_never_began()
+        self._changes.drop_what_never_began()
         ids = []
         for made in plans(self._case, Wish(**(state["wish"] or {}))):
             if isinstance(made, NoPlan):
@@ -90,8 +90,7 @@ class Repairs:
 
     def approve(self, state: InvestigationState) -> InvestigationState:
         """Have the next step approved: by the host's rules, or by a person."""
-        transaction = self._current(state)
-        assert transaction is not None
+        transaction = self._changes.current(state["changes"])
         step = transaction.next_step
         assert step is not None
         plan = transaction.change.plan
@@ -137,11 +136,11 @@ class Repairs:
         """After the first host: the approved plan on the others, batch by batch."""
         from sme_tools.actions.rollout import roll_out
 
-        by_host = {change.plan.host: change for change in self._changes(state)}
+        by_host = {change.plan.host: change for change in self._changes.of(state["changes"])}
         waiting = [host for host, change in by_host.items() if change.phase != "ended"]
 
         def change_one(host: str) -> Outcome:
-            transaction = self._transaction(by_host[host])
+            transaction = self._changes.transaction(by_host[host])
             for _ in transaction.advance():
                 self._at.reach.heed_cancellation()
             return transaction.change.outcome or Outcome.INTERRUPTED
@@ -149,10 +148,10 @@ class Repairs:
         def batch_done(hosts: object, rollout: object) -> None:
             for host in waiting:
                 change = by_host[host]
-                if change.outcome is not None and not self._is_recorded(change):
+                if change.outcome is not None and not self._changes.is_recorded(change):
                     event = Ended if change.outcome.is_final else StoodStill
                     self._tell(Changing(host, change.id, event(change.outcome, change.reason)))
-                    self._record(change)
+                    self._changes.record(change)
 
         rollout = roll_out(waiting, change_one, batch_done=batch_done)
         for error in rollout.errors.values():
@@ -161,56 +160,52 @@ class Repairs:
 
     def resume(self, state: InvestigationState) -> InvestigationState:
         """Find the changes that are not over, and go on with them or take them back."""
-        changes = self._at.changes.of_incident(self._case.incident.id)
-        waiting = [change for change in reversed(changes) if change.phase != "ended"]
+        waiting = self._changes.waiting()
         for change in waiting:
             if state["goal"] == "undo" and change.phase == "open":
-                self._transaction(change).turn_back(f"{this_user()} wanted it taken back")
+                self._changes.transaction(change).turn_back(f"{this_user()} wanted it taken back")
             elif change.outcome is not None and not change.outcome.is_final:
                 change.outcome = None  # it goes on
         return self._next({**state, "changes": [change.id for change in waiting]})
 
     def close(self) -> None:
         """End the connections of all changes."""
-        for _, hands in self._open.values():
-            hands.close()
-        self._open.clear()
+        self._changes.close()
 
     def _go(
         self, state: InvestigationState, name: Step, steps: set[StepName]
     ) -> InvestigationState:
         """Carry the current change on while its next step is one of these."""
-        transaction = self._current(state)
-        assert transaction is not None
+        transaction = self._changes.current(state["changes"])
         change = transaction.change
         while (step := transaction.next_step) is not None and step.name in steps:
             self._at.reach.heed_cancellation()
             for event in transaction.step():
                 self._tell(Changing(change.plan.host, change.id, event))
                 self._at.reach.heed_cancellation()
-            if change.outcome is not None and not change.outcome.is_final:
+            if transaction.stands_still:
                 break
         self._save(name, f"{change.plan.host}: {_stands(change)}")
         if change.outcome is not None:
-            self._record(change)
-        return self._next(state)
+            self._changes.record(change)
+        return {**state, "turn": "stop"} if transaction.stands_still else self._next(state)
 
     def _next(self, state: InvestigationState) -> InvestigationState:
         """Whose turn it is, by the records of the changes alone."""
         turn: Turn = "learn"
-        for number, change in enumerate(self._changes(state)):
+        for number, change in enumerate(self._changes.of(state["changes"])):
             if change.outcome is not None and change.outcome.host_state != "new":
-                self._leave_the_rest(self._changes(state)[number + 1 :], change)
+                self._leave_the_rest(self._changes.of(state["changes"])[number + 1 :], change)
                 turn = "learn" if change.outcome.is_final else "stop"
                 if change.outcome.is_final and change.phase != "ended":
                     turn = "undo"
                 break
             if change.phase == "ended":
                 continue
-            step = self._transaction(change).next_step
+            step = self._changes.transaction(change).next_step
             assert step is not None
             turn = _TURNS[step.name]
-            rest = self._changes(state)[number:]
+            rest = self._changes.of(state["changes"])[number:]
             if number and all(action.approval for one in rest for action in one.actions):
                 turn = "roll out"
             break
@@ -220,11 +215,11 @@ class Repairs:
         """What comes after a change that failed is not begun."""
         for change in rest:
             if change.outcome is None and not change.has_begun:
-                transaction = self._transaction(change)
+                transaction = self._changes.transaction(change)
                 transaction.decline(f"not begun, since {failed.plan.host} was not mended")
                 for _ in transaction.advance():
                     pass
-                self._record(change)
+                self._changes.record(change)
 
     def _decision(self, host: Host, issue: KnownIssue | None, action: Action) -> Decision:
         """What is to happen with a step: the gravest of what holds for any of its commands."""
@@ -264,10 +259,10 @@ class Repairs:
     def _grant_the_rest(self, state: InvestigationState, answer: Answer) -> None:
         """Approve whatever the plan has left, on this host and on the others."""
         once = replace(answer, reply="yes")
-        for change in self._changes(state):
+        for change in self._changes.of(state["changes"]):
             if change.phase != "open":
                 continue
-            transaction = self._transaction(change)
+            transaction = self._changes.transaction(change)
             host = self._case.hosts[change.plan.host]
             for number, action in enumerate(change.plan.actions):
                 if change.actions[number].approval is not None:
@@ -288,68 +283,8 @@ class Repairs:
             transaction.decline(reason, outcome)
         return self._go(state, "undo", {"lock", "undo", "close"})
 
-    def _changes(self, state: InvestigationState) -> list[Change]:
-        return [self._change(id) for id in state["changes"]]
-
-    def _change(self, id: str) -> Change:
-        return self._open[id][0].change if id in self._open else self._at.changes.load(id)
-
-    def _current(self, state: InvestigationState) -> Transaction | None:
-        for change in self._changes(state):
-            if change.phase != "ended":
-                return self._transaction(change)
-        return None
-
-    def _transaction(self, change: Change) -> Transaction:
-        if change.id not in self._open:
-            host = self._case.hosts[change.plan.host]
-            hands = TransportHands(
-                host, self._at.reach.open_transport, change.actor, self._case.incident.id
-            )
-            transaction = Transaction(
-                change,
-                journal=self._at.changes,
-                hands=hands,
-                look=HostLook(hands, self._case.checks),
-                clock=self._at.clock,
-            )
-            self._open[change.id] = (transaction, hands)
-        return self._open[change.id][0]
-
     def _issue(self, plan: Plan) -> KnownIssue | None:
         return next((issue for issue in self._case.issues if issue.id == plan.issue), None)
-
-    def _drop_what_never_began(self) -> None:
-        """Plans of an earlier call, of which nothing was done, make room for a new one."""
-        for change in self._at.changes.of_incident(self._case.incident.id):
-            if change.phase == "open" and not change.has_begun and change.epoch is None:
-                change.phase, change.outcome = "ended", Outcome.DECLINED
-                change.reason = "replaced by a later plan"
-                self._at.changes.save(change)
-
-    def _is_recorded(self, change: Change) -> bool:
-        return any(
-            repair.change == change.id and repair.outcome == change.outcome
-            for repair in self._case.incident.repairs
-        )
-
-    def _record(self, change: Change) -> None:
-        """Put the outcome on the incident, in the place of an earlier one of the same change."""
-        assert change.outcome is not None
-        incident = self._case.incident
-        incident.repairs = [one for one in incident.repairs if one.change != change.id]
-        incident.repairs.append(
-            Repair(
-                change=change.id,
-                host=change.plan.host,
-                issue=change.plan.issue,
-                outcome=change.outcome,
-                reason=change.reason,
-            )
-        )
-        if incident.repairs and all(one.outcome.host_state == "new" for one in incident.repairs):
-            incident.status = "resolved"
-        self._save("verify", f"{change.plan.host}: {change.outcome.value}")
 
     def _save(self, step: Step, text: str) -> None:
         self._at.incidents.save_step(self._case.incident, [], TimelineEntry(step=step, text=text))

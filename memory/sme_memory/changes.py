@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from sme_memory.database import Database
 from sme_tools.actions.journal import Change, FileState, KeptFile
+from sme_tools.actions.outcome import Outcome
 from sme_tools.errors import UsageError
 from sme_tools.hosts.evidence import Evidence
 
@@ -141,6 +142,17 @@ class ChangeStore:
         query = "SELECT document FROM change WHERE incident = ? ORDER BY id DESC"
         with self._database.read() as database:
             return [self._change(row[0]) for row in database.execute(query, (incident,))]
+
+    def to_resume(self, incident: str, *, back: bool = False) -> list[Change]:
+        """The changes of an incident that are not over, the earliest first.
+
+        With `back`, to take them back: also those of which an undo failed, for another try.
+        """
+        return [
+            change
+            for change in reversed(self.of_incident(incident))
+            if change.phase != "ended" or (back and change.outcome is Outcome.ROLLBACK_FAILED)
+        ]
 
     def unfinished(self) -> list[Change]:
         """The changes that are not over, the latest first: under way elsewhere, or stopped."""

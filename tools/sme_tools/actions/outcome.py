@@ -10,6 +10,15 @@ HostState = Literal["unchanged", "new", "former", "between", "unknown"]
 between: some steps are in place, and the record says which; unknown: it can't be looked at."""
 
 
+STATE_IN_WORDS: dict[HostState, str] = {
+    "unchanged": "nothing was done to the host",
+    "new": "the change is in place",
+    "former": "the host is as it was before",
+    "between": "the host is neither as it was nor as it should be",
+    "unknown": "which state the host is in is not known",
+}
+
+
 class Outcome(StrEnum):
     """How a change ended, or why it stands still."""
 

@@ -169,7 +169,7 @@ class Transaction:
         A host that can't be reached when it is locked for the first time is unchanged for certain:
         then the change is over.
         """
-        is_first = self.change.epoch is None
+        is_first = self.change.epoch is None and not self.change.has_begun
         self.change.epoch = self.change.epoch or ""  # from here on there may be a lock to give back
         self._at.save()
         try:
