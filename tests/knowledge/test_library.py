@@ -207,6 +207,9 @@ def test_the_two_causes_of_cuda_error_304_are_told_apart():
         ("mysqld was killed, out of memory", "oom-kill"),
         ("ErrImagePull", "kubernetes-image-pull"),
         ("stale file handle on the NAS share", "nfs-stale-mount"),
+        ("/dev/shm is full, tmpfs 100%", "tmpfs-full"),
+        ("defunct processes that kill -9 does not remove", "zombies-not-buried"),
+        ("supervisorctl says BACKOFF", "supervisord-crash-loop"),
     ],
 )
 def test_the_library_is_found_by_what_people_type(query, id):
