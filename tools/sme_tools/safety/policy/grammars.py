@@ -111,7 +111,7 @@ def tar(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     elif not options & {"-t", "--list", "-d", "--diff", "--compare", "--version", "--help"}:
         ruling = ruling.worse(change("tar is not told to list an archive"))
     for archive in (*found.values.get("-f", []), *found.values.get("--file", [])):
-        if ":" in archive.text:
+        if ":" in archive.text or not (archive.known or "/" in archive.prefix):
             ruling = ruling.worse(change("tar -f HOST:FILE runs a program to get there"))
     return ruling
 
@@ -185,7 +185,7 @@ def _service(name: str, words: Sequence[Word]) -> Ruling:
     match [word.text for word in words if word.known]:
         case ["--status-all" | "--list" | "-l" | "--version"]:
             return READS
-        case [unit, "status" | "describe"] if not unit.startswith("-") and len(words) == 2:
+        case [unit, "status"] if re.fullmatch(r"\w[\w@.-]*", unit) and len(words) == 2:
             return READS
     return change(f"{name} starts or stops a service")
 

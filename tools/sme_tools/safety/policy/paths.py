@@ -49,7 +49,7 @@ _OWN_STATE = re.compile(
     r"|(?:^|/)(?:audit|evolution)\.jsonl(?:\.head)?$"
 )
 _KEYS_BELOW = re.compile(
-    r"/?|/etc(?:/ssh|/ssl|/pki|/pve|/wireguard|/kubernetes|/letsencrypt(?:/live|/archive)?)?"
+    r"/?|/etc(?:/ssh|/ssl|/pki|/pve|/wireguard|/kubernetes|/letsencrypt(?:/(?:live|archive)(?:/.*)?)?)?"
     r"|/root|~|/home(?:/[^/]+)?|(?:.*/)?\.(?:ssh|gnupg|aws|kube|docker)|/proc(?:/[^/]+)?"
     r"|/dev"
 )
@@ -94,6 +94,8 @@ def names_secret(word: Word, folder: str | None = None) -> bool:
     if UNKNOWN in path:
         # `$x/shadow` was seen above; of `/etc/$x` anything may be meant, which is for `reads`.
         return False
+    if "/letsencrypt/" in path and Word(posixpath.basename(path)).matches("privkey.pem"):
+        return True
     pattern = re.compile(Word(path).pattern())
     return any(pattern.fullmatch(secret) for secret in _SECRET)
 
@@ -108,7 +110,8 @@ def reads(word: Word, folder: str | None = None, *, deep: bool = False) -> Rulin
     if UNKNOWN in word.text or word.splits:
         return change(f"which file is read can't be known before it runs: {shown}")
     path = resolved(word.text, folder)
-    if deep and _KEYS_BELOW.fullmatch(path.rstrip(MANY).rstrip("/") or "/"):
+    below = path.rstrip(MANY).rstrip("/")
+    if deep and (_KEYS_BELOW.fullmatch(below or "/") or _SECRET_FORM.search(f"{below}/x")):
         return change(f"there are secrets under {shown}")
     if _CONSUMED.fullmatch(path):
         return change(f"reading {shown} takes something away or does not end")

@@ -10,7 +10,7 @@ from sme_tools.safety.policy.arguments import Arguments, take_apart
 from sme_tools.safety.policy.program import Spec
 from sme_tools.safety.policy.simple import rule_of
 from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
-from sme_tools.safety.policy.words import MARKS, Word
+from sme_tools.safety.policy.words import MARKS, ONE, Word
 
 if TYPE_CHECKING:
     from sme_tools.safety.policy.tree import Tree
@@ -29,13 +29,16 @@ _ACTS = re.compile(
     r"|cmd|command|action)(?=$|[/?&=.;_-])",
     re.I,
 )
+_DATA = {"-d", "--data", "--data-raw", "--data-urlencode", "--data-ascii"}
 _TO_OUTPUT = {"-", "/dev/null", "/dev/stdout", "/dev/stderr"}
 
 
 def web_client(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     """`curl URL`, `wget -O- URL`."""
-    found = take_apart(name, spec, words)
+    found = take_apart(name, spec, [_query(word) for word in words])
     ruling = rule_of(tree, name, spec, found)
+    if found.options & _DATA and not found.options & {"-G", "--get"}:
+        ruling = ruling.worse(change(f"{name} sends data"))
     for option in ("-o", "--output", "-O", "--output-document", "-D", "--dump-header"):
         for value in found.values.get(option, []):
             if value.text not in _TO_OUTPUT:
@@ -45,6 +48,12 @@ def web_client(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruli
     for word in [*found.operands, *found.values.get("--url", [])]:
         ruling = ruling.worse(_address(name, word))
     return ruling
+
+
+def _query(word: Word) -> Word:
+    """An address whose query begins with a question mark that the shell could take for a glob."""
+    address = re.fullmatch(rf"(https?://[\w.:@-]+/[^{MARKS}]*){ONE}([^{MARKS}]*)", word.text)
+    return word if word.splits or not address else Word(f"{address[1]}?{address[2]}")
 
 
 def _only_prints(found: Arguments) -> Ruling:
