@@ -10,7 +10,7 @@ from sme_tools.safety.policy.arguments import Arguments, take_apart
 from sme_tools.safety.policy.languages.redis import redis_command
 from sme_tools.safety.policy.languages.sql import sql
 from sme_tools.safety.policy.program import Spec
-from sme_tools.safety.policy.simple import judge_command, rule_of
+from sme_tools.safety.policy.simple import alone, judge_command, rule_of
 from sme_tools.safety.policy.verdict import Ruling, change, refuse
 from sme_tools.safety.policy.words import Word
 
@@ -71,6 +71,36 @@ def _with_input(tree: Tree, name: str, spec: Spec, found: Arguments) -> Ruling:
     return ruling.worse(sql(tree, name, given))
 
 
+def verbs(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`aws ec2 describe-instances`, `esxcli network nic list`: words, of which one is the verb.
+
+    `operand_form` is what all words before the first option, joined by blanks, have to look like;
+    options that stand before them are those of `flags` and `values`.
+    """
+    if not words and spec.alone != "read-only":
+        return alone(name, spec)
+    queue, said = list(words), list[str]()
+    leading = list[Word]()
+    while queue and queue[0].may_be_option and queue[0].text in spec.kinds:
+        takes = 2 if spec.kinds[queue[0].text][0] in ("values", "forms") else 1
+        leading += queue[:takes]
+        del queue[:takes]
+    while queue and not queue[0].may_be_option:
+        said.append(queue.pop(0).text)
+    sent = [*leading, *queue]
+    found = take_apart(name, spec, sent)
+    if " ".join(said) not in ("", "help", "version") and not re.fullmatch(
+        spec.operand_form or "", " ".join(said)
+    ):
+        return found.ruling.worse(change(f"{name} {' '.join(said)[:40]}: {spec.operand_reason}"))
+    for word in words:
+        if not word.known:
+            return found.ruling.worse(change(f"what {name} sends can't be known before"))
+        if re.search(r"(?:file|fileb|https?)://|^@|=@", word.text):
+            return found.ruling.worse(change(f"{name} {word.shown}: it sends what is read there"))
+    return found.ruling
+
+
 def redis(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     """`redis-cli OPTIONS COMMAND ARGUMENTS…`: after the first operand nothing is an option."""
     found = take_apart(name, spec, words, stop_at=1)
@@ -84,3 +114,15 @@ def redis(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
             return ruling.worse(refuse(f"{name} alone waits for a person", f"{name} COMMAND"))
         return ruling.worse(change(f"{name} runs what it reads from standard input"))
     return ruling.worse(redis_command(name, found.operands))
+
+
+def pacman(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`pacman -Ss` searches, `pacman -S` installs."""
+    found = take_apart(name, spec, words)
+    ruling = rule_of(tree, name, spec, found)
+    looks = {"-s", "--search", "-i", "--info", "-l", "--list", "-g", "--groups"}
+    acts = {"-c", "-u", "--upgrades"}
+    syncs = bool({"-S", "--sync"} & found.options)
+    if syncs and (acts & found.options or not looks & found.options):
+        ruling = ruling.worse(change(f"{name} -S changes packages"))
+    return ruling

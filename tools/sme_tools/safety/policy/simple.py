@@ -87,6 +87,10 @@ def rule_of(tree: Tree, name: str, spec: Spec, found: Arguments) -> Ruling:
     )
     if spec.literal and not all(word.known for word in _all_words(found)):
         ruling = ruling.worse(change(f"what {name} sends can't be known before"))
+    if not found.options and not found.operands and spec.command is None:
+        ruling = ruling.worse(alone(name, spec))
+    if spec.shell and any(word.untrusted for word in found.operands):
+        ruling = ruling.worse(refuse("it runs what it fetches from another machine"))
     if spec.command is not None or (spec.command_after and found.rest):
         ruling = _wrapped(tree, name, spec, found, ruling)
     runs_input = spec.runs_input and not found.operands and not found.scripts
@@ -107,8 +111,8 @@ def _subcommand(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rul
     found = take_apart(name, spec, words, stop_at=1)
     own = _by_itself(name, spec).worse(found.ruling)
     if not found.operands:
-        alone = _alone(name, spec)
-        return worst([own, alone, *_missing(name, spec, found)])
+        ruling = READS if {"--version", "-V", "--help"} & found.options else alone(name, spec)
+        return worst([own, ruling, *_missing(name, spec, found)])
     word = found.operands[0]
     if not word.known:
         return own.worse(change(f"which subcommand of {name} runs can't be known before"))
@@ -121,7 +125,7 @@ def _subcommand(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rul
     return replace(own.worse(ruling), network=ruling.network or spec.network)
 
 
-def _alone(name: str, spec: Spec) -> Ruling:
+def alone(name: str, spec: Spec) -> Ruling:
     """What it does without a subcommand, or without the command it would wrap."""
     return {
         "read-only": READS,
@@ -160,10 +164,15 @@ def _operands(tree: Tree, name: str, spec: Spec, found: Arguments) -> list[Rulin
             rulings.append(paths.reads(word, tree.folder, deep=deep))
         if not _has_form(spec, word):
             rulings.append(change(f"{name} {word.shown}: {spec.operand_reason}"))
-    if spec.interval and len(words) == 1 and re.match(r"\d", words[0].text or "1"):
-        once = f"{name} {words[0].shown} 2"
+    if spec.interval and _is_number(words[-1:]) and not _is_number(words[-2:-1]):
+        once = f"{name} {words[-1].shown} 2"
         rulings.append(replace(refuse(f"{name} does not end without a count", once), endless=True))
     return rulings
+
+
+def _is_number(words: list[Word]) -> bool:
+    """Whether the one word there is, if any, may be a number."""
+    return bool(words) and (not words[0].known or re.match(r"\d", words[0].text) is not None)
 
 
 def _has_form(spec: Spec, word: Word) -> bool:
@@ -192,7 +201,7 @@ def _wrapped(tree: Tree, name: str, spec: Spec, found: Arguments, own: Ruling) -
     if rest and rest[0].text == "--":
         rest = rest[1:]
     if not rest:
-        return own.worse(_alone(name, spec))
+        return own.worse(alone(name, spec))
     if spec.shell:
         untrusted = any(word.untrusted for word in rest)
         text = " ".join(word.text for word in rest)
