@@ -27,10 +27,28 @@ class OpenChanges:
             for id in ids
         ]
 
-    def waiting(self) -> list[Change]:
-        """The changes of the incident that are not over, the oldest first."""
-        changes = self._at.changes.of_incident(self._at.case.incident.id)
-        return [change for change in reversed(changes) if change.phase != "ended"]
+    def waiting(self, *, back: bool = False) -> list[Change]:
+        """The changes of the incident that are not over, the oldest first.
+
+        With `back` also those of which an undo failed, which may be tried again.
+        """
+        return self._at.changes.to_resume(self._at.case.incident.id, back=back)
+
+    def go_on(self, change: Change) -> None:
+        """Let a change that stood still go on."""
+        change = self.transaction(change).change
+        if change.outcome is not None and not change.outcome.is_final:
+            change.outcome = None
+
+    def turn_back(self, change: Change, reason: str) -> None:
+        """Have a change taken back; one that never began, and may lack any approval, is dropped."""
+        transaction = self.transaction(change)
+        if change.phase == "open" and not change.has_begun and change.epoch is None:
+            transaction.decline(reason)
+        elif change.phase in ("open", "ended"):
+            transaction.turn_back(reason)
+        else:
+            self.go_on(change)
 
     def current(self, ids: Sequence[str]) -> Transaction:
         """The transaction of the first that is not over. Raises StopIteration if all are."""

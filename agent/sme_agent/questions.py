@@ -29,6 +29,8 @@ class Question:
     words: tuple[str, ...] = ()
     """What `always` would cover; empty where it can't be given."""
     undo: str | None = None
+    keep_files: tuple[str, ...] = ()
+    """Files that are put back, as they are now, when the step is taken back."""
     step: int | None = None
     """The number of the step in its plan, from 1; None for a command outside of a plan."""
     steps: int | None = None
@@ -42,7 +44,8 @@ class Question:
     @classmethod
     def read(cls, document: dict[str, Any]) -> Question:
         """The question of such values."""
-        return cls(**{**document, "words": tuple(document["words"])})
+        lists = {name: tuple(document[name]) for name in ("words", "keep_files")}
+        return cls(**{**document, **lists})
 
 
 @dataclass(frozen=True)

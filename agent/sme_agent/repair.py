@@ -86,7 +86,7 @@ class Repairs:
             PlannedAction(action, judge(action.run).verdict, self._decision(host, issue, action))
             for action in change.plan.actions
         )
-        return Planned(change.id, change.plan, digest(change.plan), actions)
+        return Planned(change.id, change.plan, digest(change.plan), actions, issue)
 
     def approve(self, state: InvestigationState) -> InvestigationState:
         """Have the next step approved: by the host's rules, or by a person."""
@@ -160,12 +160,14 @@ class Repairs:
 
     def resume(self, state: InvestigationState) -> InvestigationState:
         """Find the changes that are not over, and go on with them or take them back."""
-        waiting = self._changes.waiting()
+        waiting = self._changes.waiting(back=state["goal"] == "undo")
         for change in waiting:
-            if state["goal"] == "undo" and change.phase == "open":
-                self._changes.transaction(change).turn_back(f"{this_user()} wanted it taken back")
-            elif change.outcome is not None and not change.outcome.is_final:
-                change.outcome = None  # it goes on
+            if state["goal"] == "undo":
+                self._changes.turn_back(change, f"{this_user()} wanted it taken back")
+                continue
+            self._changes.go_on(change)
+            if change.phase == "open":
+                self._tell(self.preview(change))
         return self._next({**state, "changes": [change.id for change in waiting]})
 
     def close(self) -> None:
@@ -241,6 +243,7 @@ class Repairs:
         return replace(
             question,
             undo=action.undo,
+            keep_files=action.keep_files,
             step=number + 1,
             steps=len(plan.actions),
             digest=digest(plan),
