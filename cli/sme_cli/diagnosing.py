@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sme_cli import exit_codes, session
 from sme_cli.render import progress
-from sme_cli.render.diagnosis import Screen, show
+from sme_cli.render.diagnosis import Screen, document, show
 from sme_cli.render.out import complain, note, reader_may_leave
 from sme_tools.checks.finding import at_least
 from sme_tools.errors import Interrupted, StateError
@@ -18,14 +19,19 @@ if TYPE_CHECKING:
     from sme_agent.events import Event
     from sme_agent.investigation import Colleague
     from sme_memory.incident import Incident
+    from sme_tools.hosts.host import Host
 
 Begin = Callable[["Colleague", threading.Event], Iterator["Event"]]
 
-__all__ = ["Screen", "diagnose_hosts", "resume_incident"]
+__all__ = ["FixIt", "Screen", "diagnose_hosts", "resume_incident"]
 
 
 def diagnose_hosts(
-    words: Sequence[str], symptom: str | None, timeout_s: float | None, screen: Screen
+    words: Sequence[str],
+    symptom: str | None,
+    timeout_s: float | None,
+    screen: Screen,
+    then: FixIt | None = None,
 ) -> int:
     """Diagnose what the words name, and show it; returns the exit code.
 
@@ -41,20 +47,22 @@ def diagnose_hosts(
 
     guard = session.guard()
     try:
-        return _follow(session.colleague(timeout_s, guard=guard), begin, screen)
+        return _follow(session.colleague(timeout_s, guard=guard), begin, screen, hosts, then)
     except StateError as error:
         complain(str(error), error.remedy)
     with session.scratch_folder() as folder:
         note("sme: looking without a memory: this diagnosis is not kept")
         try:
             colleague = session.colleague(timeout_s, guard=guard, folder=folder)
-            _follow(colleague, begin, screen.unkept())
+            _follow(colleague, begin, screen.unkept(), hosts)
         except Interrupted as error:
             raise Interrupted("stopped; nothing is kept") from error
     return exit_codes.FAILURE
 
 
-def resume_incident(id: str, timeout_s: float | None, screen: Screen) -> int:
+def resume_incident(
+    id: str, timeout_s: float | None, screen: Screen, then: FixIt | None = None
+) -> int:
     """Go on with an interrupted incident, and show it; returns the exit code."""
     colleague = session.colleague(timeout_s, guard=session.guard())
     incident = colleague.incidents.load(id)
@@ -63,18 +71,57 @@ def resume_incident(id: str, timeout_s: float | None, screen: Screen) -> int:
     def begin(colleague: Colleague, cancelled: threading.Event) -> Iterator[Event]:
         return colleague.resume(incident, hosts, cancelled=cancelled)
 
-    return _follow(colleague, begin, screen)
+    return _follow(colleague, begin, screen, hosts, then)
 
 
-def _follow(colleague: Colleague, begin: Begin, screen: Screen) -> int:
+def _follow(
+    colleague: Colleague,
+    begin: Begin,
+    screen: Screen,
+    hosts: Sequence[Host],
+    then: FixIt | None = None,
+) -> int:
     cancelled = threading.Event()
     tells_all = sys.stdout.isatty() and not screen.as_json
     outcome = progress.follow(begin(colleague, cancelled), cancelled, screen_follows=tells_all)
-    with reader_may_leave():
-        show(outcome.incident, colleague.incidents, screen)
+    fixes = then is not None and outcome.kept
+    if not (fixes and screen.as_json):
+        with reader_may_leave():
+            show(outcome.incident, colleague.incidents, screen)
     if not outcome.kept:
         return exit_codes.FAILURE
-    return _exit_code(outcome.incident, screen)
+    code = _exit_code(outcome.incident, screen)
+    return then.carry_out(colleague, outcome.incident, hosts, screen, code) if then else code
+
+
+@dataclass(frozen=True)
+class FixIt:
+    """What is to be done right after a diagnosis."""
+
+    approve: tuple[str, ...] = ()
+
+    def carry_out(
+        self,
+        colleague: Colleague,
+        incident: Incident,
+        hosts: Sequence[Host],
+        screen: Screen,
+        code: int,
+    ) -> int:
+        """Fix what was found; `code` is the exit code if there is nothing to fix."""
+        from sme_agent.resolution import Wish
+        from sme_cli.fixing import Fix
+
+        diagnosis = document(incident) if screen.as_json else None
+        fix = Fix(colleague, incident, hosts, self.approve, screen.as_json, diagnosis)
+        if code == exit_codes.CLEAN:
+            return fix.leave_it()
+        fixed = fix.carry_out(Wish())
+        return (
+            code
+            if fixed in (exit_codes.CLEAN, exit_codes.FINDINGS) and code == exit_codes.UNREACHABLE
+            else fixed
+        )
 
 
 def _exit_code(incident: Incident, screen: Screen) -> int:

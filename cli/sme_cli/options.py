@@ -15,3 +15,12 @@ MinSeverity = Annotated[
         show_default=False,
     ),
 ]
+Approve = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--approve",
+        metavar="WHAT",
+        help="Run this without asking: a plan, by the digest that its preview shows, or one "
+        "command, by its exact text; repeatable.",
+    ),
+]

@@ -14,6 +14,7 @@ from sme_cli.commands import (
     diagnose,
     doctor,
     facts,
+    fix,
     hosts,
     incidents,
     issues,
@@ -35,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # help in half the time, and without frames in pipes
 )
 app.command("diagnose", epilog=exit_codes.HELP)(diagnose.diagnose)
+app.command("fix", epilog=exit_codes.FIX_HELP)(fix.fix)
 app.command("snapshot", epilog=exit_codes.HELP)(snapshot.snapshot)
 app.command("facts", epilog=exit_codes.HELP)(facts.facts)
 app.add_typer(hosts.app, name="hosts")

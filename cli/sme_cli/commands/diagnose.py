@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sme_cli import completion
-from sme_cli.options import Json, MinSeverity
+from sme_cli.options import Approve, Json, MinSeverity
 
 
 def diagnose(
@@ -32,6 +32,11 @@ def diagnose(
         float | None,
         typer.Option("--timeout", min=1, metavar="SECONDS", help="For one look at one host."),
     ] = None,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Then fix it, as sme fix does; its exit codes hold then."),
+    ] = False,
+    approve: Approve = None,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -44,21 +49,24 @@ def diagnose(
 ) -> None:
     """Find out what is wrong with a machine, and prove it."""
     from sme_cli import session
-    from sme_cli.diagnosing import Screen, diagnose_hosts, resume_incident
+    from sme_cli.diagnosing import FixIt, Screen, diagnose_hosts, resume_incident
     from sme_tools.errors import UsageError
 
+    if approve and not fix:
+        raise UsageError("--approve goes with --fix", remedy="Without it nothing is changed.")
     screen = Screen(
         as_json=as_json,
         verbose=verbose,
         minimum=min_severity or session.settings().min_severity,
     )
+    then = FixIt(tuple(approve or ())) if fix else None
     if resume is None:
-        code = diagnose_hosts(words or [], symptom, timeout, screen)
+        code = diagnose_hosts(words or [], symptom, timeout, screen, then)
     elif words or symptom:
         raise UsageError(
             "--resume goes on with the hosts and the symptom of its incident",
             remedy=f"Leave the others out: sme diagnose --resume {resume}",
         )
     else:
-        code = resume_incident(resume, timeout, screen)
+        code = resume_incident(resume, timeout, screen, then)
     raise typer.Exit(code)

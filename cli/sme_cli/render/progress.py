@@ -12,13 +12,25 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from sme_agent.events import CommandDone, Concluded, Event, HostFailed, NotKept, StepStarted
+from sme_agent.events import (
+    Changing,
+    CommandDone,
+    Concluded,
+    Event,
+    HostFailed,
+    NotKept,
+    StepStarted,
+)
+from sme_cli.render.changing import waited_for
 from sme_cli.render.out import complain, console
 from sme_memory.incident import Incident
 from sme_tools.safety.control import one_line
 
 if TYPE_CHECKING:
+    from rich.status import Status
     from rich.text import Text
+
+Hear = Callable[[Event], None]
 
 SLOW_S = 3
 """From when on it is said how long the wait has been."""
@@ -33,18 +45,62 @@ class Outcome:
     """Whether all of it is on our own disk."""
 
 
-def follow(events: Iterator[Event], cancelled: threading.Event, *, screen_follows: bool) -> Outcome:
+def follow(
+    events: Iterator[Event],
+    cancelled: threading.Event,
+    *,
+    screen_follows: bool,
+    live: Live | None = None,
+    hear: Hear = lambda event: None,
+) -> Outcome:
     """Show an investigation's events as they come; returns how it ended.
 
-    Where a screen follows on the same terminal, it is what tells of hosts that failed.
+    Where a screen follows on the same terminal, it is what tells of hosts that failed. `hear` is
+    told of every event; to print it pauses the `live` line.
 
     The first Ctrl-C sets `cancelled`, and the investigation saves what it has; a second one ends
     the program at once.
     """
-    with _first_interrupt_sets(cancelled):
+    with _first_interrupt_sets(cancelled), live or Live() as line:
+        mute = screen_follows and sys.stderr.isatty()
+        return _read(events, line.waiting.note, hear, mute=mute)
+
+
+class Live:
+    """One line on stderr that says what is being waited for; nothing where nobody watches."""
+
+    def __init__(self) -> None:
+        self.waiting = Waiting()
+        self._status: Status | None = None
+
+    def __enter__(self) -> Live:
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """In this block the line is gone, and the terminal free for something else."""
+        was_shown = self._status is not None
+        self._stop()
+        try:
+            yield
+        finally:
+            if was_shown:
+                self.waiting.since = time.monotonic()
+                self._start()
+
+    def _start(self) -> None:
         if sys.stderr.isatty():
-            return _on_terminal(events, mute=screen_follows)
-        return _read(events, lambda event: None)
+            self._status = console(stderr=True).status(self.waiting)
+            self._status.start()
+
+    def _stop(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
 
 
 @contextmanager
@@ -61,16 +117,11 @@ def _first_interrupt_sets(cancelled: threading.Event) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _on_terminal(events: Iterator[Event], *, mute: bool) -> Outcome:
-    waiting = Waiting()
-    with console(stderr=True).status(waiting):
-        return _read(events, waiting.note, mute=mute)
-
-
-def _read(events: Iterator[Event], note: Callable[[Event], None], *, mute: bool = False) -> Outcome:
+def _read(events: Iterator[Event], note: Hear, hear: Hear, *, mute: bool) -> Outcome:
     kept = True
     for event in events:
         note(event)
+        hear(event)
         if isinstance(event, HostFailed) and not mute:
             complain(f"{event.host}: {event.reason}", event.remedy)
         elif isinstance(event, NotKept):
@@ -99,6 +150,10 @@ class Waiting:
                 self.hosts.add(host)
                 who = one_line(host) if len(self.hosts) == 1 else f"{len(self.hosts)} hosts"
                 self.text = f"{who}: {done} of {total} commands answered"
+            case Changing(host, _, change_event):
+                if (said := waited_for(change_event)) is None:
+                    return
+                self.text = f"{one_line(host)}: {said}"
             case _:
                 return
         self.since = time.monotonic()

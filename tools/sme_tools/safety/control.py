@@ -23,6 +23,16 @@ def visible(text: str) -> str:
     return _CONTROLS.sub("�", _ESCAPES.sub("", text))
 
 
+def written_out(text: str) -> str:
+    """The text with every character that can't be seen as its code, <U+001B>; none is left out.
+
+    For what somebody has to judge to the letter. Lines and spaces stay.
+    """
+    return "".join(
+        char if char.isprintable() or char == "\n" else f"<U+{ord(char):04X}>" for char in text
+    )
+
+
 def one_line(text: str) -> str:
     """`visible` text on one line, with white space folded."""
     return " ".join(visible(text).split())
