@@ -89,10 +89,14 @@ def _resolve(spec: Spec, option: str) -> str | None:
     if spec.style == "words":
         other = option[1:] if option.startswith("--") else f"-{option}"
         return other if other in spec.kinds else None
-    near = [known for known in spec.kinds if known.startswith(option) and len(option) > 2]
-    harmful = [k for k in near if spec.kinds[k][0] in ("change", "refused", "forms")]
-    # Which one getopt takes depends on options that nobody described, so the gravest counts.
-    return harmful[0] if harmful else near[0] if len(near) == 1 else None
+    if len(option) < 3:
+        return None
+    near = [known for known in spec.kinds if known.startswith(option)]
+    grave = [known for known in near if spec.kinds[known][0] not in ("flags", "values", "optional")]
+    if grave:
+        return grave[0]
+    # Where unknown options may do harm, one that nobody described may have just this name.
+    return near[0] if len(near) == 1 and spec.any_options else None
 
 
 def _cluster(name: str, spec: Spec, word: Word, queue: list[Word], found: Arguments) -> None:

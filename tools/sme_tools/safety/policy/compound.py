@@ -32,8 +32,27 @@ def subshell(tree: Tree, node: Node) -> Ruling:
 
 
 def timed(tree: Tree, node: Node) -> Ruling:
-    """`time …` and `coproc …`."""
+    """`time …`."""
     return tree.statement(node["Stmt"]) if "Stmt" in node else READS
+
+
+def coproc(tree: Tree, node: Node) -> Ruling:
+    """`coproc …`, in which shfmt takes operands such as `if=x` for assignments."""
+    call = node["Stmt"].get("Cmd", {})
+    if call.get("Type") != "CallExpr" or not call.get("Assigns"):
+        return tree.statement(node["Stmt"])
+    operands = [
+        {"Parts": [{"Type": "Lit", "Value": f"{a['Name']['Value']}="}, *_parts_of(a)]}
+        for a in call["Assigns"]
+    ]
+    words = {**call, "Assigns": [], "Args": [*call.get("Args", []), *operands]}
+    either = tree.statement({**node["Stmt"], "Cmd": words})
+    return tree.statement(node["Stmt"]).worse(either)
+
+
+def _parts_of(assignment: Node) -> list[Node]:
+    parts: list[Node] = (assignment.get("Value") or {}).get("Parts", [])
+    return parts
 
 
 def let(tree: Tree, node: Node) -> Ruling:
@@ -113,7 +132,7 @@ def case_clause(tree: Tree, node: Node) -> Ruling:
 
 def function(tree: Tree, node: Node) -> Ruling:
     """Judge the body where it is declared, knowing nothing of what it is called with."""
-    name = node["Name"]["Value"]
+    name = (node.get("Name") or {}).get("Value", "")  # `(){ …; }` has none
     tree.functions[name] = node["Body"]
     values, tree.values = tree.values, {}
     positional, tree.positional = tree.positional, None
@@ -194,7 +213,7 @@ KINDS: dict[str, Callable[[Tree, Node], Ruling]] = {
     "ArithmCmd": arithmetic,
     "Block": block,
     "CaseClause": case_clause,
-    "CoprocClause": timed,
+    "CoprocClause": coproc,
     "DeclClause": declaration,
     "ForClause": for_clause,
     "FuncDecl": function,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sme_tools.safety.policy.syntax import Node
+from sme_tools.safety.policy.syntax import Node, NotJudgeable
 from sme_tools.safety.policy.variables import (
     ARITHMETIC_ASSIGNMENTS,
     harmful_to_assign,
@@ -17,11 +17,13 @@ from sme_tools.safety.policy.variables import (
 from sme_tools.safety.policy.verdict import READS, Ruling, change
 from sme_tools.safety.policy.words import (
     MARKS,
+    TOO_MANY,
     SUBSTITUTED,
     UNKNOWN,
     Word,
     ansi_c,
     braces,
+    braces_make,
     double_quoted,
     unquoted,
 )
@@ -42,12 +44,26 @@ class Expander:
 
     def words(self, nodes: list[Node]) -> list[Word]:
         """The words that these become: braces and known values may make several of one."""
-        return [word for node in nodes for word in self._fields(node)]
+        pieces = [piece for node in nodes for piece in self._at_separators(node)]
+        return [word for piece in pieces for word in self._fields(piece)]
 
     def one(self, node: Node) -> Word:
         """The word in a place where nothing is split: an assignment, a redirection."""
         text, untrusted, _ = self._parts(node.get("Parts", []), quoted=False, glob=False)
         return Word(text, untrusted=untrusted)
+
+    def _at_separators(self, node: Node) -> list[Node]:
+        """A word taken apart at each unquoted `$IFS`, which is white space unless it was set."""
+        pieces: list[list[Node]] = [[]]
+        for part in node.get("Parts", []):
+            if part.get("Type") == "ParamExp" and part.get("Param", {}).get("Value") == "IFS":
+                self._judge_parameter(part)
+                pieces.append([])
+            else:
+                pieces[-1].append(part)
+        if len(pieces) == 1:
+            return [node]
+        return [{"Parts": piece} for piece in pieces if piece]
 
     def _fields(self, node: Node) -> list[Word]:
         parts = node.get("Parts", [])
@@ -78,6 +94,9 @@ class Expander:
         return [unquoted(text.replace("\\", "\\\\")) for text in value.text.split()]
 
     def _braced(self, parts: list[Node]) -> list[Word]:
+        for part in parts:
+            if part.get("Type") == "Lit" and braces_make(part["Value"]) >= TOO_MANY:
+                raise NotJudgeable("its braces make more words than a shell can hold")
         if len(parts) > 1:
             text, untrusted, splits = self._parts(parts, quoted=False, glob=True)
             if any("," in str(p.get("Value", ",")) or ".." in str(p.get("Value")) for p in parts):

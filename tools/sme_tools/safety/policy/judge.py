@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from sme_tools.safety.policy.simple import grave
 from sme_tools.safety.policy.syntax import Node, NotJudgeable, parse
 from sme_tools.safety.policy.tree import Tree
 from sme_tools.safety.policy.verdict import Judgement, Verdict
@@ -22,10 +23,15 @@ def judge(command: str, folder: str = HOME_OF_SCRIPTS) -> Judgement:
         syntax = parse(command)
         tree = Tree(command, syntax, folder)
         ruling = tree.judge()
+        if ruling.verdict is Verdict.CHANGE:
+            ruling = ruling.worse(grave(Tree(command, syntax, folder, trusting=True).judge()))
     except NotJudgeable as error:
         return Judgement(command, Verdict.REFUSED, error.message, error.remedy or None)
     except RecursionError:
         return Judgement(command, Verdict.REFUSED, "nested too deeply")
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        # A form of shfmt's tree that nobody thought of: what is not understood does not run.
+        return Judgement(command, Verdict.REFUSED, f"its syntax is not understood: {error!r}")
     return Judgement(
         command,
         ruling.verdict,

@@ -116,6 +116,8 @@ class Spec(Part):
     """Without operands it runs what it reads from standard input."""
     interval: bool = False
     """With one number as operand it never ends; a second number is how often."""
+    wraps: bool = False
+    """A command may stand among its arguments: it is looked for, in case it would be refused."""
     ends: bool = False
     """What it runs is ended after a time."""
     notes: str | None = None

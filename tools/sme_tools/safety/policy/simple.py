@@ -57,12 +57,15 @@ def _judge(tree: Tree, argv: Sequence[Word]) -> Ruling:
         return change(f"{name.text} is not known to only read").worse(_hidden(tree, argv[1:]))
     if folder and not SYSTEM_FOLDERS.fullmatch(folder):
         outside = change(f"{name.text} is not a program of the system")
-        return outside.worse(_grave(judge_spec(tree, base, spec, argv[1:])))
+        return outside.worse(grave(judge_spec(tree, base, spec, argv[1:])))
     return judge_spec(tree, base, spec, argv[1:])
 
 
 def judge_spec(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     """What a described program can do with these arguments."""
+    if spec.wraps:
+        hidden = _hidden(tree, words)
+        return judge_spec(tree, name, spec.model_copy(update={"wraps": False}), words).worse(hidden)
     if spec.judged_by is not None:
         from sme_tools.safety.policy.special import SPECIAL
 
@@ -239,7 +242,7 @@ def _hidden(tree: Tree, words: Sequence[Word]) -> Ruling:
         if not word.known:
             continue
         if posixpath.basename(word.text) in programs():
-            rulings.append(_grave(_judge(tree, words[at:])))
+            rulings.append(grave(_judge(tree, words[at:])))
         elif re.search(r"[\s;|&]", word.text):
             rulings.append(refused_inside(tree, word.text))
     return worst(rulings)
@@ -250,7 +253,7 @@ def refused_inside(tree: Tree, text: str) -> Ruling:
     from sme_tools.safety.policy.syntax import NotJudgeable
 
     try:
-        return _grave(tree.script(Word(text)))
+        return grave(tree.script(Word(text)))
     except NotJudgeable:
         return READS
 
@@ -266,11 +269,11 @@ def _may_be_refused(tree: Tree, argv: Sequence[Word]) -> Ruling:
     candidates = programs() if partly_known else GRAVE_PROGRAMS
     for candidate in candidates if argv[1:] else ():
         if base.matches(candidate):
-            rulings.append(_grave(judge_spec(tree, candidate, programs()[candidate], argv[1:])))
+            rulings.append(grave(judge_spec(tree, candidate, programs()[candidate], argv[1:])))
     return worst(rulings)
 
 
-def _grave(ruling: Ruling) -> Ruling:
+def grave(ruling: Ruling) -> Ruling:
     """The ruling if it refuses what would do harm; else nothing worse than reading."""
     harmful = ruling.verdict is Verdict.REFUSED and not ruling.endless and not ruling.instead
     return ruling if harmful else READS

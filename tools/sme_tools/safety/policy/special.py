@@ -62,6 +62,25 @@ def _with_parameters(tree: Tree, queue: Sequence[Word]) -> Ruling:
     return tree.script(queue[0], positional=list(queue[2:]))
 
 
+def trap(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`trap SCRIPT SIGNAL…`."""
+    ruling = change("trap: what it runs, it runs later")
+    script = next((word for word in words if not word.may_be_option), None)
+    if script is None or not script.text or script.text.isupper():
+        return ruling
+    return ruling.worse(tree.script(script))
+
+
+def command_builtin(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`command NAME …` runs it; `command -v NAME` only says where it is."""
+    rest = list(words)
+    while rest and rest[0].known and re.fullmatch(r"-p*[vV]?p*|--", rest[0].text):
+        option = rest.pop(0).text
+        if {"v", "V"} & {*option}:
+            return READS
+    return judge_command(tree, rest) if rest else READS
+
+
 def source(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     """`source FILE`."""
     if any(word.untrusted for word in words):
@@ -251,6 +270,7 @@ SPECIAL: dict[str, Judge] = {
     "accounts": grammars.accounts,
     "assigning": assigning,
     "change_folder": change_folder,
+    "command_builtin": command_builtin,
     "compressor": grammars.compressor,
     "dd": dd,
     "environment": environment,
@@ -270,6 +290,7 @@ SPECIAL: dict[str, Judge] = {
     "set_parameters": set_parameters,
     "shell": shell,
     "source": source,
+    "trap": trap,
     "sql_client": clients.sql_client,
     "sqlite": clients.sqlite,
     "tar": grammars.tar,

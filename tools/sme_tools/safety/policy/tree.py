@@ -39,14 +39,23 @@ class Tree:
     """One script: the whole command line, or one within it (`sh -c '…'`)."""
 
     def __init__(
-        self, source: str, syntax: Node, folder: str | None, within: Tree | None = None
+        self,
+        source: str,
+        syntax: Node,
+        folder: str | None,
+        within: Tree | None = None,
+        *,
+        trusting: bool = False,
     ) -> None:
         self._source = source.encode()
         self._syntax = syntax
         self._depth = 0
         self._scripts: int = within._scripts + 1 if within else 0
         self.loops = 0
-        self.variables = Variables(syntax)
+        self._trusting: bool = within._trusting if within else trusting
+        """Whether values are followed where they may be others: to see what a line is up to, never
+        to prove that it only reads."""
+        self.variables = Variables(syntax, trusting=self._trusting)
         self.values: dict[str, Word] = {}
         self.untrusted: set[str] = set()
         """Variables that hold what came from another machine."""
@@ -206,21 +215,19 @@ class Tree:
     def _printed(self, statement: Node) -> str | None:
         """What a statement prints, where that is plain: `echo` and the like with known words."""
         node = statement.get("Cmd") or {}
-        if statement.get("Redirs") or node.get("Type") != "CallExpr" or node.get("Assigns"):
+        if statement.get("Redirs") or node.get("Assigns"):
+            return None
+        if node.get("Type") in ("Subshell", "Block") and len(node.get("Stmts", [])) == 1:
+            return self._printed(node["Stmts"][0])
+        if node.get("Type") != "CallExpr":
             return None
         words = Expander(self).words(node.get("Args", []))
-        if not words or not all(word.known for word in words):
+        if not all(word.known for word in words):
             return None
-        match [word.text for word in words]:
-            case ["echo", "-n", *rest] | ["echo", *rest] if not rest or rest[0][:1] != "-":
-                return " ".join(rest)
-            case ["printf", text] if "%" not in text and "\\" not in text:
-                return text
-            case ["printf", "%s" | "%s\\n" | "%s\n", text]:
-                return text
-            case ["command", "-v", name] | ["which", name] | ["type", "-p", name]:
-                return name if re.fullmatch(r"[\w.-]+", name) else None
-        return None
+        texts = [word.text for word in words]
+        while texts and (texts[0] in _WRAPPERS or texts[0].startswith("-") or "=" in texts[0]):
+            texts.pop(0)
+        return _output(texts)
 
     def _redirections(self, nodes: list[Node]) -> tuple[Ruling, Word | None]:
         """What the redirections do, and the text that they give to standard input."""
@@ -267,5 +274,23 @@ class Tree:
         try:
             yield
         finally:
-            self.values = values
+            self.values = self.values if self._trusting else values
             self.folder = folder if self.folder == folder else None
+
+
+_WRAPPERS = frozenset(("sudo", "env", "command", "builtin", "exec", "nohup", "busybox", "setsid"))
+"""Before `echo`, these change nothing of what it prints."""
+
+
+def _output(words: list[str]) -> str | None:
+    """What a command prints that only prints its words."""
+    match words:
+        case ["echo", "-n", *rest] | ["echo", *rest] if not rest or rest[0][:1] != "-":
+            return " ".join(rest)
+        case ["printf", text] if "%" not in text and "\\" not in text:
+            return text
+        case ["printf", "%s" | "%s\\n" | "%s\n", text]:
+            return text
+        case ["command", "-v", name] | ["which", name] | ["type", "-p", name] | ["-v", name]:
+            return name if re.fullmatch(r"[\w.-]+", name) else None
+    return None

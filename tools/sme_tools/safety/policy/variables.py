@@ -45,7 +45,8 @@ _PAGERS = re.compile(r"(?:GIT_|SYSTEMD_|MAN)?PAGER")
 class Variables:
     """What the whole text says of its variables."""
 
-    def __init__(self, syntax: Node) -> None:
+    def __init__(self, syntax: Node, *, trusting: bool = False) -> None:
+        self._trusting = trusting
         self._assigned: Counter[str] = Counter()
         self._not_numeric: set[str] = set()
         self._plain: set[str] = set()
@@ -55,7 +56,10 @@ class Variables:
             self._note(node)
 
     def is_constant(self, name: str) -> bool:
-        """Whether one plain assignment is all that ever gives it a value."""
+        """Whether one plain assignment is all that ever gives it a value; trusting: whether any
+        plain assignment does, which proves nothing but shows what a line is up to."""
+        if self._trusting:
+            return name in self._plain
         return not self.anything and self._assigned[name] == 1 and name in self._plain
 
     def is_numeric(self, name: str) -> bool:

@@ -119,6 +119,9 @@ def ansi_c(lit: str) -> str:
 
 
 MAX_BRACES = 64
+"""Words that one is expanded to; of more it is only known that there are many."""
+TOO_MANY = 100_000
+"""Words that would fill the memory of the host's shell."""
 _RANGE = re.compile(r"(-?\d+|[A-Za-z])\.\.(-?\d+|[A-Za-z])(?:\.\.(-?\d+))?")
 
 
@@ -138,6 +141,16 @@ def braces(lit: str) -> list[str] | None:
                 return None
             out += [lit[:start] + rest + tail for tail in tails]
     return out
+
+
+def braces_make(lit: str) -> int:
+    """How many words brace expansion makes of an unquoted literal, up to TOO_MANY."""
+    made = 1
+    while made < TOO_MANY and (found := _brace(lit)) is not None:
+        _, end, items = found
+        made *= sum(braces_make(item) for item in items) if items is not None else MAX_BRACES
+        lit = lit[end:]
+    return min(made, TOO_MANY)
 
 
 def _brace(lit: str) -> tuple[int, int, list[str] | None] | None:
