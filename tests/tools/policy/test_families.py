@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sme_tools.safety.policy import judge
+from sme_tools.safety.policy.judge import judge
 from sme_tools.safety.policy.languages import LANGUAGES
 from sme_tools.safety.policy.program import Spec, family, of
 from sme_tools.safety.policy.special import SPECIAL

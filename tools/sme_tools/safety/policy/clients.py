@@ -11,7 +11,7 @@ from sme_tools.safety.policy.languages.redis import redis_command
 from sme_tools.safety.policy.languages.sql import sql
 from sme_tools.safety.policy.program import Spec
 from sme_tools.safety.policy.simple import alone, judge_command, rule_of
-from sme_tools.safety.policy.verdict import Ruling, change, refuse
+from sme_tools.safety.policy.verdict import Ruling, Verdict, change, refuse
 from sme_tools.safety.policy.words import Word
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ def redis(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     ruling = rule_of(tree, name, spec, found)
     modes = {"--scan", "--bigkeys", "--memkeys", "--hotkeys", "--version", "-v", "--help"}
     if modes & found.options or "--intrinsic-latency" in found.values:
+        return ruling
+    if ruling.verdict is not Verdict.READ_ONLY and not found.operands:
         return ruling
     if not found.operands:
         if tree.piped is None:
