@@ -33,13 +33,13 @@ WRAPPINGS = (
     "if true; then {}; fi", "if {}; then ls; fi", "while {}; do break; done",
     "for i in 1; do {}; done", "for ((i=0;i<1;i++)); do {}; done", "case x in x) {};; esac",
     "f() {{ {}; }}; f", "until {}; do ls; done", "coproc {}",
-    "echo $({})", "echo `{}`", 'echo "$({})"', "cat <({})", "X=$({})", "ls ${{X:-$({})}}",
+    "echo $({})", 'echo "$({})"', "cat <({})", "X=$({})", "ls ${{X:-$({})}}",
     "[[ -n $({}) ]]", "cat <<E\n$({})\nE", "cat <<< $({})", "echo $(( $({}) ))", "tee >({})",
     "echo \\\n; {}", "ls ${{IFS}}; {}",
 )  # fmt: skip
 """Wrappings that take any statements."""
 BEFORE = (
-    "sudo {}", "sudo -n -u root {}", "env {}", "env A=1 {}", "nohup {} &", "nice -n 5 {}",
+    "echo `{}`", "sudo {}", "sudo -n -u root {}", "env {}", "env A=1 {}", "nohup {} &", "nice -n 5 {}",
     "timeout 5 {}", "setsid {}", "stdbuf -oL {}", "command {}", "exec {}", "builtin {}",
     "busybox {}", "ionice -c3 {}", "A=1 {}", "LC_ALL=C {}", "unknown-wrapper {}",
     "find /tmp -name x -exec {} \\;", "xargs {}", "ssh host {}", "docker exec box {}",

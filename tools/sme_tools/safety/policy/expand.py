@@ -17,8 +17,8 @@ from sme_tools.safety.policy.variables import (
 from sme_tools.safety.policy.verdict import READS, Ruling, change
 from sme_tools.safety.policy.words import (
     MARKS,
-    TOO_MANY,
     SUBSTITUTED,
+    TOO_MANY,
     UNKNOWN,
     Word,
     ansi_c,
@@ -71,6 +71,8 @@ class Expander:
             return positional
         if (split := self._known_list(parts)) is not None:
             return [Word(text) for text in split]
+        if len(parts) == 1 and parts[0].get("Type") == "CmdSubst":
+            return self._printed_words(parts[0])
         if any(part.get("Type") == "Lit" and "{" in part["Value"] for part in parts):
             return self._braced(parts)
         text, untrusted, splits = self._parts(parts, quoted=False, glob=True)
@@ -92,6 +94,14 @@ class Expander:
         if value is None or not value.known or _PLAIN_VALUE.fullmatch(value.text):
             return None
         return [unquoted(text.replace("\\", "\\\\")) for text in value.text.split()]
+
+    def _printed_words(self, part: Node) -> list[Word]:
+        """The words of an unquoted substitution: known ones of `$(seq 1 5)` and the like."""
+        ruling, printed = self._tree.substitution(part)
+        self._rule(ruling)
+        if printed is None or not all(_PLAIN_VALUE.fullmatch(text) for text in printed.split()):
+            return [Word(UNKNOWN, splits=not prints_integer(part), untrusted=ruling.network)]
+        return [Word(text, untrusted=ruling.network) for text in printed.split()]
 
     def _braced(self, parts: list[Node]) -> list[Word]:
         for part in parts:
@@ -173,7 +183,10 @@ class Expander:
         if value is not None and _is_plain(part):
             if quoted or _PLAIN_VALUE.fullmatch(value.text):
                 return value.text, value.untrusted, False
-            return UNKNOWN, value.untrusted, True
+            numeric = self._tree.variables.is_numeric(name)
+            return UNKNOWN, value.untrusted, not numeric
+        if self._tree.variables.is_numeric(name) and _is_plain(part):
+            return UNKNOWN, False, False
         untrusted = value.untrusted if value is not None else name in self._tree.untrusted
         return UNKNOWN, untrusted, not quoted
 

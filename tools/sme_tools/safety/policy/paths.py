@@ -55,6 +55,13 @@ _KEYS_BELOW = re.compile(
 )
 """Folders under which there are such files."""
 
+_OF_A_PROCESS = re.compile(
+    rf"/proc/{UNKNOWN}/(?:task/{UNKNOWN}/)?(?:status|stat|statm|limits|cmdline|comm|io|maps|smaps"
+    r"|smaps_rollup|cgroup|wchan|oom_score|oom_score_adj|mounts|mountinfo|sched|schedstat|stack"
+    r"|net/(?:tcp|udp|dev|snmp|netstat|sockstat)6?)"
+)
+"""What any process shows of itself; no secret lies under such a name."""
+
 _HARMLESS_DEVICES = re.compile(
     r"/dev/(?:null|zero|full|stdin|stdout|stderr|fd/\d+|u?random)$|/proc/self/fd/\d+$"
 )
@@ -107,6 +114,8 @@ def reads(word: Word, folder: str | None = None, *, deep: bool = False) -> Rulin
         return READS
     if names_secret(word, folder):
         return refuse(f"{shown} holds secrets")
+    if not word.splits and _OF_A_PROCESS.fullmatch(word.text):
+        return READS
     if UNKNOWN in word.text or word.splits:
         return change(f"which file is read can't be known before it runs: {shown}")
     path = resolved(word.text, folder)

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sme_tools.safety.policy import paths
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SYSTEM_FOLDERS = re.compile(r"(?:/usr(?:/local)?)?/s?bin|/snap/bin|/usr/libexec")
 _WRITES_METADATA = {"chmod", "chown", "chgrp", "chattr", "setfacl", "touch", "ln", "rm", "unlink"}
+_KEY_USERS = {"ssh", "scp", "sftp", "ssh-copy-id"}
 _MAX_TAIL = 40
 
 
@@ -113,6 +115,7 @@ def _by_itself(name: str, spec: Spec) -> Ruling:
 def _subcommand(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     found = take_apart(name, spec, words, stop_at=1)
     own = _by_itself(name, spec).worse(found.ruling)
+    own = worst([own, *(paths.reads(word, tree.folder) for word in found.files)])
     if not found.operands:
         ruling = READS if {"--version", "-V", "--help"} & found.options else alone(name, spec)
         return worst([own, ruling, *_missing(name, spec, found)])
@@ -226,7 +229,9 @@ def _all_words(found: Arguments) -> list[Word]:
 def _protected(tree: Tree, argv: Sequence[Word]) -> Ruling:
     """What no change may touch: secrets, and this program's own memory."""
     base = posixpath.basename(argv[0].text)
-    for word in argv[1:]:
+    for before, word in pairwise(argv):
+        if base in _KEY_USERS and before.text == "-i":
+            continue  # the key is used, not shown
         value = Word(re.sub(r"^--?[A-Za-z][\w-]*=|^[a-z]+=", "", word.text), word.splits)
         if base not in _WRITES_METADATA and paths.names_secret(value, tree.folder):
             return refuse(f"{value.shown} holds secrets")

@@ -85,6 +85,8 @@ def source(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     """`source FILE`."""
     if any(word.untrusted for word in words):
         return refuse("it runs what it fetches from another machine")
+    if len(words) == 1 and words[0].matches("/etc/os-release") and words[0].known:
+        return READS  # it is made to be read like this: os-release(5)
     if words and words[0].text in ("/dev/stdin", "/dev/fd/0"):
         return replace(_from_input(tree, name), runs_input=True)
     return change(f"{name} runs a script that can't be read before")
@@ -238,6 +240,8 @@ def assigning(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rulin
     """`read`, `printf -v`, `unset`, … whose operands are names, which may have subscripts."""
     from sme_tools.safety.policy.variables import harmful_to_assign
 
+    if name == "printf" and words and not words[0].may_be_option:
+        return READS  # all that follows the format is text
     found = take_apart(name, spec, words)
     named = found.values.get("-v", []) if name == "printf" else found.operands
     ruling = rule_of(tree, name, spec, found)

@@ -291,6 +291,10 @@ def _output(words: list[str]) -> str | None:
             return text
         case ["printf", "%s" | "%s\\n" | "%s\n", text]:
             return text
+        case ["seq", last] if re.fullmatch(r"\d{1,2}", last):
+            return " ".join(map(str, range(1, int(last) + 1)))
+        case ["seq", first, last] if re.fullmatch(r"\d{1,3} \d{1,3}", f"{first} {last}"):
+            return " ".join(map(str, range(int(first), int(last) + 1)))
         case ["command", "-v", name] | ["which", name] | ["type", "-p", name] | ["-v", name]:
             return name if re.fullmatch(r"[\w.-]+", name) else None
     return None

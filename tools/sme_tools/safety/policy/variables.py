@@ -73,8 +73,8 @@ class Variables:
             case "DeclClause":
                 self._note_declaration(node)
             case "WordIter":
-                items = [_literal(item) for item in node.get("Items") or []]
-                numeric = bool(items) and all(item and _INTEGER.fullmatch(item) for item in items)
+                items = node.get("Items") or []
+                numeric = bool(items) and all(is_integer(i) or prints_integers(i) for i in items)
                 self._set(node["Name"]["Value"], plain=True, numeric=numeric)
             case "ParamExp" if (node.get("Exp") or {}).get("Op") in ("=", ":="):
                 self._set(node["Param"]["Value"], plain=False, numeric=False)
@@ -162,6 +162,25 @@ def prints_integer(substitution: Node) -> bool:
         case ["stat", "-c", form, _]:
             return re.fullmatch(r"%[YXZWsbgu]", form) is not None
     return False
+
+
+def prints_integers(word: Node) -> bool:
+    """Whether an unquoted substitution, or a range in braces, gives integers and nothing else."""
+    if re.fullmatch(r"\{-?\d+\.\.-?\d+(?:\.\.\d+)?\}", _literal(word) or ""):
+        return True
+    parts = word.get("Parts", [])
+    if len(parts) != 1 or parts[0].get("Type") != "CmdSubst":
+        return False
+    statements = parts[0].get("Stmts", [])
+    command = statements[0].get("Cmd", {}) if len(statements) == 1 else {}
+    if command.get("Type") != "CallExpr" or command.get("Assigns"):
+        return False
+    words = [_literal(word) for word in command["Args"]]
+    if None in words or any(re.match(r"-\w*[al]|--list", word or "") for word in words):
+        return False
+    return words[0] in ("pgrep", "pidof") or (
+        words[0] == "seq" and all(_INTEGER.fullmatch(word or "") for word in words[1:])
+    )
 
 
 def harmful_to_assign(name: str) -> bool:
