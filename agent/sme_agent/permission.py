@@ -104,7 +104,7 @@ class Permission:
 
     def use(self, host: Host, command: str) -> Approval | None:
         """Use up the approval of exactly this; None if there is none in force."""
-        found = self.approvals.find(self.bound(host, command))
+        found = self.approvals.find(self.bound(host, command), self.incident)
         return self.approvals.use(found.id, by=self.actor) if found else None
 
 

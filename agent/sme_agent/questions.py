@@ -29,6 +29,8 @@ class Question:
     words: tuple[str, ...] = ()
     """What `always` would cover; empty where it can't be given."""
     undo: str | None = None
+    verify: str | None = None
+    """A command that runs afterwards to see whether it worked, and again while it has to hold."""
     keep_files: tuple[str, ...] = ()
     """Files that are put back, as they are now, when the step is taken back."""
     step: int | None = None

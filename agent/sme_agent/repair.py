@@ -26,6 +26,7 @@ from sme_tools.hosts.host import Host
 from sme_tools.hosts.purpose import this_user
 from sme_tools.safety.decision import Decision
 from sme_tools.safety.policy.judge import judge
+from sme_tools.safety.policy.verdict import Verdict
 
 READS = "policy: read-only"
 """Stands for an approval of what needs none."""
@@ -225,6 +226,9 @@ class Repairs:
 
     def _decision(self, host: Host, issue: KnownIssue | None, action: Action) -> Decision:
         """What is to happen with a step: the gravest of what holds for any of its commands."""
+        for look in action.pre_state:
+            if judge(look).verdict is not Verdict.READ_ONLY:
+                return Decision("deny", f"{look}: what records the state before may only read")
         for command in [*action.pre_state, action.verify.run, action.undo]:
             if command is None:
                 continue

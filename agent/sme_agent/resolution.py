@@ -219,10 +219,10 @@ def _observed(case: Case, issue: KnownIssue, host: str, name: str) -> str:
 
 
 def _action(step: Step, values: Mapping[str, str], hold_s: int | None) -> Action:
+    names = re.compile(rf"\b(?:{'|'.join(values)})\b") if values else None
+
     def put(text: str) -> str:
-        for name, value in values.items():
-            text = re.sub(rf"\b{name}\b", lambda _: value, text)  # noqa: B023 - used at once
-        return text
+        return names.sub(lambda found: values[found[0]], text) if names else text
 
     verify = step.verify
     return Action(

@@ -68,10 +68,14 @@ class Approvals:
         with self._database.write() as database:
             return self._grant(database, bound, by, lifetime, incident)
 
-    def find(self, bound: Bound) -> Approval | None:
-        """An approval of exactly this that can be used now; the one that was granted first."""
+    def find(self, bound: Bound, incident: str | None = None) -> Approval | None:
+        """An approval of exactly this that can be used now; the one that was granted first.
+
+        One that was granted for an incident is for that incident alone.
+        """
         with self._database.read() as database:
-            return next(iter(self._in_force(database, Approval, _key(bound))), None)
+            found = self._in_force(database, Approval, _key(bound))
+        return next((one for one in found if one.incident in (None, incident)), None)
 
     def use(self, id: str, *, by: str) -> Approval | None:
         """Use an approval up, right before its command runs; `by` is who or what runs it.
