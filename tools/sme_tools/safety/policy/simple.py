@@ -125,6 +125,9 @@ def _subcommand(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rul
     if word.text not in spec.by_name:
         return own.worse(change(f"{name} {word.text} is not known to only read"))
     inner = spec.within(of(spec.by_name[word.text]))
+    if not spec.apart:
+        unmet = tuple(u for u in inner.unless if not u.options & found.options)
+        inner = inner.model_copy(update={"unless": unmet})
     ruling = judge_spec(tree, f"{name} {word.text}", inner, found.rest or [])
     if spec.literal and not all(value.known for value in _all_words(found)):
         ruling = ruling.worse(change(f"what {name} sends can't be known before"))
