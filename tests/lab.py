@@ -149,6 +149,7 @@ class LabHost:
         self._replace("/etc/resolv.conf", self.folder / "resolv.conf")
         self.hide_kernel_history()
         self.run("mkdir -p /run/sshd")
+        self.run("mount -t tmpfs -o size=64k lab-lock /run/lock")  # or two hosts share their locks
 
     def hide_kernel_history(self) -> None:
         """Hide the kernel's log and its count of OOM kills: they are of other tenants."""

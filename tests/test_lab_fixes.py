@@ -56,8 +56,6 @@ class Mender:
     def __init__(self, folder: Path) -> None:
         self.hands = TransportHands(Host(name="lab"), open_transport, "user ann")
         self.store = ChangeStore(folder / "changes.db")
-        self.locks = folder / "locks"
-        self.locks.mkdir()
 
     def facts(self, issue: KnownIssue, checks: list[Check]) -> Facts:
         texts = [parameter.value for parameter in issue.parameters.values() if parameter.value]
@@ -84,7 +82,6 @@ class Mender:
             hands=self.hands,
             look=HostLook(self.hands, CHECKS),
             clock=QuickClock(),
-            lock_folders=(str(self.locks),),  # the host shares /run with the machine
         )
 
 
