@@ -64,7 +64,9 @@ def kept(log):
 
 def test_an_approval_says_what_was_allowed_by_whom_and_how_long(approvals, clock):
     granted = approvals.grant(RESTART, by="user ann", incident="20261120-1")
-    assert approvals.find(RESTART) == granted
+    assert approvals.find(RESTART, "20261120-1") == granted
+    assert approvals.find(RESTART, "20261120-2") is None, "it is for that incident alone"
+    assert approvals.find(RESTART) is None
     assert (granted.command, granted.host, granted.user, granted.cwd) == (
         "systemctl restart nginx && echo 'done  now'",
         "web1",
@@ -309,7 +311,7 @@ def test_a_question_waits_until_another_process_answers_it(approvals, tmp_path, 
         "user bob",
         granted.id,
     )
-    assert approvals.find(RESTART) == granted
+    assert approvals.find(RESTART, "i1") == granted
     assert granted.incident == "i1"
     assert approvals.pending() == []
 
