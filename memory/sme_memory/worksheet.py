@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from sme_memory.incident import Claim, Diagnosis, Hypothesis, Incident
+from sme_memory.incident import Claim, Diagnosis, Hypothesis, Incident, Repair
+from sme_tools.actions.outcome import STATE_IN_WORDS
 from sme_tools.checks.finding import Finding
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.safety.control import one_line, visible
@@ -144,6 +145,19 @@ def _resolve(incident: Incident) -> Iterator[str]:
         yield f"{number}. {_inline(step.text)} ({_inline(step.why)})"
         if step.command:
             yield _fenced(step.command, "sh")
+    if incident.repairs:
+        yield "What was done about it:"
+        yield _list(*map(_repair, incident.repairs))
+
+
+def _repair(repair: Repair) -> str:
+    state = STATE_IN_WORDS[repair.outcome.host_state]
+    issue = f", known issue {_inline(repair.issue)}" if repair.issue else ""
+    why = f": {_inline(repair.reason)}" if repair.reason else ""
+    return (
+        f"{repair.at:%F %T %Z} **{repair.outcome.value}** {_inline(repair.host)}, {state} "
+        f"(change {repair.change}{issue}){why}"
+    )
 
 
 def _timeline(incident: Incident) -> Iterator[str]:

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incident_stories import database_down_on_a_full_disk, evidence
-from sme_memory.incident import Incident
+from sme_memory.incident import Incident, Repair
 from sme_memory.worksheet import QUOTED_LINES, worksheet
+from sme_tools.actions.outcome import Outcome
 
 HEADINGS = [
     "## 1 Problem",
@@ -89,6 +90,16 @@ def test_host_that_was_not_reached_is_told():
     assert "- Not reached: db1: connection refused" in worksheet(incident, [])
 
 
+def test_what_was_done_about_it_is_told_with_the_state_of_the_host():
+    incident = database_down_on_a_full_disk()
+    incident.repairs = [
+        Repair(change="c1", host="db1", issue="disk-full", outcome=Outcome.ROLLED_BACK, reason="no")
+    ]
+    line = next(line for line in worksheet(incident, []).splitlines() if "change c1" in line)
+    assert "**verification_failed_rolled_back** db1, the host is as it was before" in line
+    assert line.endswith("(change c1, known issue disk-full): no")
+
+
 def test_long_output_is_shortened_and_says_so():
     incident = database_down_on_a_full_disk()
     output = "".join(f"line {n}\n" for n in range(1000))
@@ -137,6 +148,7 @@ def test_nothing_from_a_host_becomes_a_heading_or_ends_a_fence(usual, text, outp
     incident.hypotheses[0].theory = text
     incident.diagnosis.unknowns = [text]
     incident.unreachable = {text: output}
+    incident.repairs = [Repair(change="c1", host=text, outcome=Outcome.DECLINED, reason=output)]
     page = worksheet(incident, [evidence("storage.filesystems", output, command=text)])
     assert headings(page)[1:] == usual
     assert "\x1b" not in page

@@ -249,7 +249,8 @@ def busy(host: str, lock: HeldLock) -> HostBusy:
     """The error for a host that another change holds."""
     if lock.change:
         remedy = (
-            f"Wait for it. If it was killed: sme fix --resume {lock.change}, where it was begun. "
+            f"Wait for it. If it was killed: sme fix --resume {lock.incident or lock.change}, "
+            "where it was begun. "
             f"If it is gone for good, see what it left on the host, then remove {lock.path}"
         )
     else:
