@@ -173,8 +173,9 @@ def _operands(tree: Tree, name: str, spec: Spec, found: Arguments) -> list[Rulin
             rulings.append(paths.reads(word, tree.folder, deep=deep))
         if not _has_form(spec, word):
             rulings.append(change(f"{name} {word.shown}: {spec.operand_reason}"))
-    if spec.interval and _is_number(words[-1:]) and not _is_number(words[-2:-1]):
-        once = f"{name} {words[-1].shown} 2"
+    sure = [word for word in words if not word.splits]
+    if spec.interval and _is_number(sure[-1:]) and not _is_number(sure[-2:-1]):
+        once = f"{name} {sure[-1].shown} 2"
         rulings.append(replace(refuse(f"{name} does not end without a count", once), endless=True))
     return rulings
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sme_tools.safety.policy.syntax import Node
+from sme_tools.safety.policy.words import MARKS
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _INTEGER = re.compile(r"-?\d+")
@@ -192,6 +193,8 @@ def harmless_in_environment(name: str, value: str) -> bool:
     """Whether no program acts on it but by how it prints."""
     if _PAGERS.fullmatch(name):
         return value in ("", "cat")
+    if name.startswith("PG") and re.search(f"[{MARKS}]", value):
+        return False  # it is sent to a server, whose name it may be
     return _HARMLESS_IN_ENVIRONMENT.fullmatch(name) is not None
 
 
