@@ -57,10 +57,10 @@ def fix(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Fix what a diagnosis found: plan, ask, change, verify, and take back what does not hold.
+    """Fix what a diagnosis found; take back what does not hold.
 
-    Each step is asked for. Without a terminal only what --approve names is done, and a step that
-    waits can be approved later: sme policy approvals.
+    The plan is shown, and each step is asked for, done and verified. Without a terminal only what
+    --approve names is done; a step that waits can be approved later: sme policy approvals.
     """
     from sme_agent.resolution import Wish
     from sme_cli.fixing import Fix

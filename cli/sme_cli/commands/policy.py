@@ -11,7 +11,7 @@ from sme_cli import completion, exit_codes
 from sme_cli.options import Json
 
 app = typer.Typer(
-    help="What may run on hosts: the judgement of commands, and approvals.",
+    help="What may run on hosts: judgements and approvals.",
     no_args_is_help=True,
     epilog=exit_codes.HELP,
 )
