@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -106,6 +107,12 @@ def _named(case: Case, id: str) -> KnownIssue:
 
 def _nothing_proven(case: Case) -> NoPlan:
     incident = case.incident
+    if not case.facts:
+        return NoPlan(
+            host=", ".join(case.hosts),
+            reason="nothing is known of it, since it was not reached",
+            remedy=f"Diagnose it again: sme diagnose {shlex.join(incident.targets)}",
+        )
     return NoPlan(
         host=", ".join(case.hosts),
         reason="no known issue is proven, so there is no resolution to carry out",

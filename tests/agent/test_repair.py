@@ -4,17 +4,20 @@ from dataclasses import replace
 
 import pytest
 
+from changing import QuickClock
 from sme_agent.events import Asked, Changing, Concluded, Planned, Unplanned
 from sme_agent.questions import Answer
 from sme_agent.resolution import Wish
 from sme_agent.workspace import Knowledge
 from sme_knowledge.bm25 import Bm25Retriever
 from sme_knowledge.store import KnownIssues
+from sme_tools.actions.events import Verified
 from sme_tools.actions.outcome import Outcome
 from sme_tools.checks.check import shipped_checks
 from sme_tools.errors import UsageError
 from sme_tools.hosts.host import Host
 from sme_tools.safety.rules import HostRules
+from sshd import Client, Sshd
 
 ISSUE = """\
 ---
@@ -284,3 +287,20 @@ def test_a_change_that_was_stopped_is_resumed_or_taken_back(at, host, folder):
         assert (folder / "settings").exists() is there
         for name in ("settings", "started"):
             (folder / name).unlink(missing_ok=True)
+
+
+def test_a_host_that_was_lost_in_mid_change_is_gone_on_with(at, folder, own_folders):
+    with Sshd() as server:
+        Client(own_folders).log_in_to(server, "web1")
+        host = Host(name="web1")
+        colleague = replace(at(), clock=QuickClock())
+        incident = diagnosed(colleague, host)
+        for event in colleague.fix(incident, [host], WISH, ask=Person("plan")):
+            if isinstance(event, Changing) and isinstance(event.event, Verified):
+                server.kill()
+        assert incident.repairs[-1].outcome is Outcome.HOST_LOST
+        assert (folder / "settings").exists()
+        server.restart()
+        list(colleague.resume_fix(incident, [host], ask=Person("plan")))
+    assert [repair.outcome.host_state for repair in incident.repairs] == ["new"]
+    assert (folder / "started").exists()

@@ -207,6 +207,14 @@ def test_diagnose_goes_on_to_the_fix_where_there_is_a_plan(sme, service, full_ho
     assert document["plans"] == []
 
 
+def test_of_a_host_that_was_not_reached_nothing_is_fixed(sme, service):
+    sme("hosts", "add", "gone", "127.0.0.1", "--port", "1", "--user", "root")
+    assert sme("diagnose", "gone", "--fix").code == 3
+    answer = sme("fix", "--issue", ISSUE)
+    assert (answer.code, answer.out) == (1, "")
+    assert "gone: nothing is known of it, since it was not reached" in answer.err
+
+
 def test_what_is_healthy_is_left_alone(sme, sound_host):
     answer = sme("diagnose", sound_host, "--fix")
     assert answer.err == ""
@@ -280,6 +288,16 @@ def test_over_ssh_and_on_two_hosts_the_first_comes_first(sme, service, web1):
     service.reset()
     assert sme("fix", incident, "--resume", "--approve", second).code == 0
     assert service.files == AFTER
+
+
+def test_all_hosts_are_mended_where_every_plan_is_approved(sme, service, web1):
+    incident = sme("diagnose", "web1", "localhost", "--json").json["id"]
+    plans = sme("fix", incident, "--issue", ISSUE, "--dry-run", "--json").json["plans"]
+    named = [word for plan in plans for word in ("--approve", plan["digest"])]
+    fixed = sme("fix", incident, "--issue", ISSUE, *named, "--json")
+    assert fixed.code == 0
+    outcomes = {change["host"]: change["outcome"] for change in fixed.json["changes"]}
+    assert outcomes == {"web1": "fixed", "localhost": "fixed"}
 
 
 def test_the_first_that_fails_keeps_the_change_from_the_others(sme, service, web1):

@@ -30,7 +30,7 @@ def at(tmp_path, own_folders, service):
     lock = Path("/run/lock/debug-sme.lock")
     eventually(lambda: not lock.exists(), 60)
     opened = Terminal(tmp_path, 80, 50)
-    opened.run("sme diagnose localhost > diagnosis")
+    opened.run("sme diagnose localhost > /dev/null")
     yield opened
     opened.run("sme fix --resume --undo < /dev/null")
     opened.close()

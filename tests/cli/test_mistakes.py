@@ -235,9 +235,9 @@ def test_completion_is_silent_about_broken_files(config):
 
 @pytest.mark.parametrize(
     "command",
-    ["", "diagnose", "fix", "snapshot", "facts", "doctor", "hosts", "hosts add", "hosts test", "incidents",
-     "incidents list", "incidents show", "issues", "issues search", "probes", "probes parse",
-     "checks", "checks run", "log", "log verify", "config", "config show"],
+    ["", "diagnose", "fix", "snapshot", "facts", "doctor", "hosts", "hosts add", "hosts test",
+     "incidents", "incidents list", "incidents show", "issues", "issues search", "probes",
+     "probes parse", "checks", "checks run", "log", "log verify", "config", "config show"],
 )  # fmt: skip
 def test_every_help_says_what_the_exit_codes_mean(sme, command):
     answer = sme(*command.split(), "--help")

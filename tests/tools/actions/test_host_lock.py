@@ -33,7 +33,7 @@ def test_the_lock_says_who_holds_it_and_what_to_do(site, lock):
     message = str(refused.value)
     assert f"change {first.id} for incident 20261120-094000-77aa, by user ann from" in message
     assert held.since in message
-    assert f"sme fix --resume {first.id}" in refused.value.remedy
+    assert "sme fix --resume 20261120-094000-77aa" in refused.value.remedy
 
 
 def test_the_same_change_may_enter_again(site, lock):
