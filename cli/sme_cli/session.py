@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sme_memory.audit_log import AuditLog
     from sme_memory.evolution_log import EvolutionLog
     from sme_memory.incidents import IncidentStore
+    from sme_tools.actions.journal import Change
     from sme_tools.checks.check import Check
     from sme_tools.errors import StateError
     from sme_tools.hosts.host import Host
@@ -109,6 +110,14 @@ def approvals() -> Approvals:
 
     path = settings().state_dir / "approvals.db"
     return Approvals(path if path.exists() else state_folder(settings()) / path.name, guard())
+
+
+def waiting_changes(incident: str) -> list[Change]:
+    """The changes of an incident that are not over."""
+    from sme_memory.changes import ChangeStore
+
+    path = settings().state_dir / "changes.db"
+    return ChangeStore(path).to_resume(incident) if path.exists() else []
 
 
 def guard() -> Guard:

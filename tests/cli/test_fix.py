@@ -114,12 +114,14 @@ def test_a_step_that_is_approved_elsewhere_runs_when_it_is_resumed(sme, fix, ser
         assert service.files == files
 
 
-def test_a_command_is_approved_by_its_exact_text_and_no_other_is(fix, service):
+def test_a_command_is_approved_by_its_exact_text_and_no_other_is(sme, fix, service, incident):
     write = f"cp {service.folder}/template {service.folder}/settings"
     answer = fix("--approve", write)
     assert answer.code == 5
     assert service.files == ["settings", "template"]
     assert "1 of 2 steps are done, and the host stays locked" in answer.out
+    told = sme("incidents", "show").err
+    assert told == f"A change on localhost is not over: sme fix {incident} --resume\n"
 
 
 @pytest.mark.parametrize("change", [lambda text: f"{text} ", str.upper, lambda text: text[:-1]])

@@ -66,7 +66,7 @@ def show(
     """
     from sme_cli import session
     from sme_cli.render.diagnosis import document
-    from sme_cli.render.out import print_json, print_text
+    from sme_cli.render.out import note, print_json, print_text
     from sme_memory.worksheet import worksheet
 
     store = session.incidents()
@@ -82,6 +82,8 @@ def show(
     else:
         items = [store.evidence(found.id, id) for id in store.evidence_ids(found.id)]
         print_text(worksheet(found, items))
+        for change in session.waiting_changes(found.id):
+            note(f"A change on {change.plan.host} is not over: sme fix {found.id} --resume")
 
 
 def _shortened(text: str | None) -> str:
