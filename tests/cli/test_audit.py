@@ -300,7 +300,7 @@ def test_what_waits_is_answered_from_another_process(sme, approvals):
     yes = approvals.ask(RESTART, by="rules", reason="it restarts a service", incident="i1")
     no = approvals.ask(RESTART, by="rules", reason="it restarts a service", incident="i2")
     answer = sme("policy", "approve", yes.id)
-    granted = approvals.find(RESTART)
+    granted = approvals.find(RESTART, "i1")
     assert answer.err == (
         f"admin may run this once on web1 ({granted.id}):\nsystemctl restart nginx\n"
     )
