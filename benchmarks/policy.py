@@ -29,7 +29,10 @@ LONGEST = {
     "50 levels of $(…)": "echo " + "$(echo " * 50 + "x" + ")" * 50,
     "2,000 nested brackets": "(" * 2000 + "ls" + ")" * 2000,
     "braces of braces": "echo " + "{a,b}" * 40,
-    "16 loops in a row": "for i in a b c d; do " * 16 + "ls" + "; done" * 16,
+    "16 loops within each other": "for i in a b c d; do " * 16 + "ls" + "; done" * 16,
+    "values of values": "a=x; " + "; ".join(["a=$a$a$a$a"] * 40) + "; echo $a",
+    "functions of functions": ";".join(f"f{n}() {{ f{n + 1}; f{n + 1}; }}" for n in range(40)),
+    "3,000 literals of Python": "python3 -c '" + '"a"+' * 3000 + "'",
 }
 
 

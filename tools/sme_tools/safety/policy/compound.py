@@ -84,7 +84,7 @@ def while_clause(tree: Tree, node: Node) -> Ruling:
 
 def _is_call(tree: Tree, statements: list[Node], *names: str) -> bool:
     command = statements[0].get("Cmd", {}) if len(statements) == 1 else {}
-    words = [word.text for word in Expander(tree).words(command.get("Args") or [])]
+    words = [word.text for word in tree.words_of(command)]
     return len(words) == 1 and words[0] in names
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sme_tools.safety.policy.syntax import Node, NotJudgeable
+from sme_tools.safety.policy.syntax import MAX_BYTES, Node, NotJudgeable
 from sme_tools.safety.policy.variables import (
     ARITHMETIC_ASSIGNMENTS,
     harmful_to_assign,
@@ -127,6 +127,8 @@ class Expander:
             texts.append(text)
             untrusted |= strange
             splits |= breaks
+        if sum(map(len, texts)) > MAX_BYTES:  # a value of values of values grows without end
+            raise NotJudgeable(f"a word in it becomes longer than {MAX_BYTES // 1024} KiB")
         return "".join(texts), untrusted, splits
 
     def _part(self, part: Node, *, quoted: bool, glob: bool) -> tuple[str, bool, bool]:

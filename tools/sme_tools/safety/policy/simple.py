@@ -46,6 +46,7 @@ def judge_command(tree: Tree, argv: Sequence[Word]) -> Ruling:
 
 
 def _judge(tree: Tree, argv: Sequence[Word]) -> Ruling:
+    tree.count()
     name = argv[0]
     if not name.known:
         return change(f"which program runs can't be known before: {name.shown}").worse(

@@ -25,6 +25,9 @@ Judge = Callable[["Tree", str, Spec, Sequence[Word]], Ruling]
 GRAVE_PROGRAMS = ("rm", "dd", "chmod", "chown", "mv", "cat")
 """What an unknown program is taken for, to see whether that would be refused."""
 
+MOST_LITERALS = 20
+"""Texts in another language's program that are looked at, as it may hand them to a shell."""
+_LITERAL = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.S)
 _EVERYTHING = re.compile(
     r"/|~|/(?:bin|boot|dev|etc|home|lib|lib32|lib64|libx32|media|mnt|nix|opt|proc|root|run|sbin"
@@ -260,9 +263,9 @@ def interpreter(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rul
     if any(word.untrusted for word in words):
         return refuse("it runs what it fetches from another machine")
     ruling = change(f"what a program in {name} does can't be judged")
-    for word in words:
-        for literal in re.findall(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", word.text):
-            ruling = ruling.worse(refused_inside(tree, literal[0] or literal[1]))
+    literals = [found for word in words for found in _LITERAL.findall(word.text)]
+    for literal in literals[:MOST_LITERALS]:
+        ruling = ruling.worse(refused_inside(tree, literal[0] or literal[1]))
     file = next((word for word in words if not word.may_be_option), None)
     reads_input = file is None and not any(
         re.match(r"-[A-Za-z]*[cemr]", word.text) for word in words

@@ -32,6 +32,9 @@ from sme_tools.safety.policy.words import SUBSTITUTED, UNKNOWN, Word
 MAX_SCRIPTS = 6
 """Scripts within scripts: `sh -c "sh -c '…'"`."""
 
+MOST_JUDGED = 4_000
+"""Commands that are judged for one line, each round of a loop and each call of a function anew."""
+
 FROM_ELSEWHERE_TO_SHELL = "it runs what it fetches from another machine"
 
 
@@ -69,8 +72,17 @@ class Tree:
         self.piped: Word | None = None
         """What the command being judged reads from standard input, if that is known."""
         self.commands: list[SimpleCommand] = within.commands if within else []
+        self._judged: list[int] = within._judged if within else [0]
+        self._words: dict[int, list[Word]] = {}
+        """The words of each command as they were expanded last, by its node's identity."""
         if self._scripts > MAX_SCRIPTS:
             raise NotJudgeable("too many scripts within scripts")
+
+    def count(self) -> None:
+        """Count one more command. Raises NotJudgeable when there are too many."""
+        self._judged[0] += 1
+        if self._judged[0] > MOST_JUDGED:
+            raise NotJudgeable("there is too much in it to judge")
 
     def judge(self) -> Ruling:
         """What the whole script can do."""
@@ -166,6 +178,7 @@ class Tree:
     def _call(self, node: Node) -> Ruling:
         expander = Expander(self)
         argv = expander.words(node.get("Args", []))
+        self._words[id(node)] = argv
         assigns = node.get("Assigns", [])
         ruling = READS
         for assign in assigns:
@@ -212,6 +225,10 @@ class Tree:
             right = right.worse(self.script(Word(printed)))
         return left.worse(right)
 
+    def words_of(self, call: Node) -> list[Word]:
+        """The words of a command as they were when it was judged."""
+        return self._words.get(id(call), [])
+
     def _printed(self, statement: Node) -> str | None:
         """What a statement prints, where that is plain: `echo` and the like with known words."""
         node = statement.get("Cmd") or {}
@@ -221,8 +238,9 @@ class Tree:
             return self._printed(node["Stmts"][0])
         if node.get("Type") != "CallExpr":
             return None
-        words = Expander(self).words(node.get("Args", []))
-        if not all(word.known for word in words):
+        # As they were expanded when it was judged: to do that again would double each level.
+        words = self.words_of(node)
+        if not words or not all(word.known for word in words):
             return None
         texts = [word.text for word in words]
         while texts and (texts[0] in _WRAPPERS or texts[0].startswith("-") or "=" in texts[0]):
