@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def build_graph(
     nodes: Nodes, repairs: Repairs, checkpointer: BaseCheckpointSaver[Any]
 ) -> CompiledStateGraph[InvestigationState, None, InvestigationState, InvestigationState]:
-    """observe → recall → reason ⇄ act → analyze → plan → (approve → fix → verify)* → learn.
+    """observe → recall → reason ⇄ act → analyze → learn; plan → (approve → fix → verify)* → learn.
 
-    What reason asks for goes through permit if it is a command; what does not hold goes to undo.
-    Checkpointed after each step.
+    The first finds out, the second mends what was found. Commands that reason asks for go through
+    permit; what does not hold goes to undo. Checkpointed after each step.
     """
     from langgraph.graph import END, START, StateGraph
 
@@ -45,7 +45,7 @@ def build_graph(
     graph.add_conditional_edges("reason", _what_to_look_at, ["permit", "act", "analyze"])
     graph.add_edge("permit", "act")
     graph.add_edge("act", "reason")
-    graph.add_conditional_edges("analyze", _whether_to_fix, ["plan", "learn"])
+    graph.add_edge("analyze", "learn")
     for node in ("plan", "resume", "approve", "fix", "verify", "undo", "roll out"):
         graph.add_conditional_edges(node, _turn)
     graph.add_edge("learn", END)
@@ -60,10 +60,6 @@ def _what_to_look_at(state: InvestigationState) -> str:
     if not state["requests"]:
         return "analyze"
     return "permit" if any("command" in request for request in state["requests"]) else "act"
-
-
-def _whether_to_fix(state: InvestigationState) -> str:
-    return "learn" if state["wish"] is None else "plan"
 
 
 def _turn(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sme_agent.case import Case
+from sme_agent.checkpoints import checkpoints
 from sme_agent.events import Asked, Concluded, Event, NotKept
 from sme_agent.nodes import Nodes, baseline, first_look
 from sme_agent.permission import Permission
@@ -25,7 +26,6 @@ from sme_agent.state import InvestigationState, new_state
 from sme_agent.workspace import Knowledge, Workspace
 from sme_memory.approvals import Approvals
 from sme_memory.changes import ChangeStore
-from sme_memory.database import BUSY_TIMEOUT_S, write_ahead
 from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incident import Incident
 from sme_memory.incidents import IncidentStore
@@ -38,7 +38,7 @@ from sme_tools.hosts.transport import Transport
 from sme_tools.safety.guard import Guard
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.sqlite import SqliteSaver
+    pass
 
 MOST_STEPS = 10_000
 """Of the graph in one go. A plan takes three a step and host; the search for a cause ends because
@@ -71,16 +71,14 @@ class Colleague:
         symptom: str | None = None,
         *,
         targets: Sequence[str] = (),
-        fix: Wish | None = None,
         ask: Ask = nobody,
         cancelled: threading.Event | None = None,
     ) -> Iterator[Event]:
-        """Find out what is wrong with these hosts, and with `fix` mend it; ends with `Concluded`.
+        """Find out what is wrong with these hosts; ends with `Concluded`.
 
         `targets` are the hosts as the user named them, from which `resume` finds them again.
-        `ask` is called for whatever needs approval: with nobody to answer a change waits (`Asked`),
-        and a command that the reasoner wanted is denied. Setting `cancelled` ends the
-        investigation at the next chance.
+        `ask` is called for a command that the reasoner wants and that needs approval; with nobody
+        to answer it is denied. Setting `cancelled` ends the investigation at the next chance.
 
         An investigation that ends early, cancelled or closed, keeps what it found so far: the
         incident is marked as interrupted and can be resumed.
@@ -91,8 +89,7 @@ class Colleague:
         """
         symptom = self.guard.redactor.text(symptom) if symptom else None
         incident = Incident.begin([host.name for host in hosts], symptom, targets)
-        state = new_state(incident.id, wish=None if fix is None else asdict(fix))
-        yield from self._run(incident, hosts, state, cancelled, ask)
+        yield from self._run(incident, hosts, new_state(incident.id), cancelled, ask)
 
     def fix(
         self,
@@ -104,6 +101,8 @@ class Colleague:
         cancelled: threading.Event | None = None,
     ) -> Iterator[Event]:
         """Mend what an incident's diagnosis found; ends with `Concluded`.
+
+        `ask` is called for each step that needs approval; with nobody to answer it waits (`Asked`).
 
         Raises:
             UsageError: it has no diagnosis yet, or a change of it is not over.
@@ -282,7 +281,7 @@ class Colleague:
             "configurable": {"thread_id": workspace.case.incident.id},
             "recursion_limit": MOST_STEPS,
         }
-        with _checkpoints(self.checkpoints) as saver, closing(Repairs(workspace)) as repairs:
+        with checkpoints(self.checkpoints) as saver, closing(Repairs(workspace)) as repairs:
             graph = build_graph(Nodes(workspace), repairs, saver)
             if state is None and not graph.get_state(thread).values:
                 incident = workspace.case.incident
@@ -320,31 +319,3 @@ class Colleague:
             case.judge()
             recall(case, knowledge.retriever, self.incidents)
         return case
-
-
-@contextmanager
-def _checkpoints(path: Path) -> Iterator[SqliteSaver]:
-    """The checkpoints' database, closed at the end of the block."""
-    import sqlite3
-
-    from langgraph.checkpoint.sqlite import SqliteSaver
-
-    try:
-        path.touch(mode=0o600)
-        with closing(
-            sqlite3.connect(path, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
-        ) as connection:
-            write_ahead(connection)
-            saver = SqliteSaver(connection)
-            saver.setup()
-            yield saver
-    except (OSError, sqlite3.Error) as error:
-        raise StateError(f"{path}: {error}", remedy=_remedy(path, str(error))) from error
-
-
-def _remedy(path: Path, problem: str) -> str:
-    if "locked" in problem:
-        return f"Another sme is writing. Wait, or find it: fuser {path}"
-    if "not a database" in problem or "malformed" in problem:
-        return f"Only resuming needs it, so it may go: rm -f {path} {path}-wal {path}-shm"
-    return f"Free space on the disk of {path.parent} and make it writable, or set SME_STATE_DIR."

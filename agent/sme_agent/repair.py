@@ -55,7 +55,7 @@ class Repairs:
         self._at.reach.heed_cancellation()
         self._changes.drop_what_never_began()
         ids = []
-        for made in plans(self._case, Wish(**(state["wish"] or {}))):
+        for made in plans(self._case, Wish(**state["wish"])):
             if isinstance(made, NoPlan):
                 self._tell(Unplanned(made.host, made.reason, made.remedy))
                 self._save("plan", f"{made.host}: {made.reason}")

@@ -44,8 +44,8 @@ class AllowedCommand(TypedDict):
 
 
 Goal = Literal["diagnose", "fix", "resume", "undo"]
-"""diagnose: from the start, and with a wish on to the fix. fix: what is diagnosed already.
-resume: changes that stood still. undo: the same, but take them back."""
+"""diagnose: find out. fix: mend what was found. resume: go on with changes that stood still.
+undo: take them back."""
 
 Turn = Literal["approve", "fix", "verify", "undo", "roll out", "learn", "stop"]
 
@@ -61,8 +61,8 @@ class InvestigationState(TypedDict):
     """What the next `act` is to do; empty: there is nothing left to test."""
     allowed: list[AllowedCommand]
     """Of the requests, the commands that may run."""
-    wish: dict[str, Any] | None
-    """What to mend, as `resolution.Wish` has it; None: nothing, the diagnosis is all."""
+    wish: dict[str, Any]
+    """What to mend, as `resolution.Wish` has it."""
     changes: list[str]
     """The ids of the changes, in the order of their hosts."""
     turn: Turn
@@ -79,7 +79,7 @@ def new_state(
         round=0,
         requests=[],
         allowed=[],
-        wish=wish,
+        wish=wish or {},
         changes=[],
         turn="approve",
     )
