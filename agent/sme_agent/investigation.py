@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +28,7 @@ from sme_memory.approvals import Approvals
 from sme_memory.changes import ChangeStore
 from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incident import Incident
+from sme_memory.incident_lock import alone_with
 from sme_memory.incidents import IncidentStore
 from sme_tools.actions.journal import Change
 from sme_tools.actions.ports import Clock, SystemClock
@@ -89,7 +90,8 @@ class Colleague:
         """
         symptom = self.guard.redactor.text(symptom) if symptom else None
         incident = Incident.begin([host.name for host in hosts], symptom, targets)
-        yield from self._run(incident, hosts, new_state(incident.id), cancelled, ask)
+        with alone_with(incident.id, self.incidents.path.parent):
+            yield from self._run(incident, hosts, new_state(incident.id), cancelled, ask)
 
     def fix(
         self,
@@ -105,18 +107,20 @@ class Colleague:
         `ask` is called for each step that needs approval; with nobody to answer it waits (`Asked`).
 
         Raises:
-            UsageError: it has no diagnosis yet, or a change of it is not over.
+            UsageError: it has no diagnosis yet, a change of it is not over, or another process
+                works on it.
         """
-        self._must_be_diagnosed(incident)
-        begun = self._begun(incident)
-        if begun:
-            raise UsageError(
-                f"change {begun[0].id} of incident {incident.id} is not over",
-                remedy=f"Go on with it: sme fix --resume {incident.id}. "
-                f"Or take it back: sme fix --resume {incident.id} --undo",
-            )
-        state = new_state(incident.id, "fix", asdict(wish))
-        yield from self._run(incident, hosts, state, cancelled, ask)
+        with self._alone_with(incident):
+            self._must_be_diagnosed(incident)
+            begun = self._begun(incident)
+            if begun:
+                raise UsageError(
+                    f"change {begun[0].id} of incident {incident.id} is not over",
+                    remedy=f"Go on with it: sme fix --resume {incident.id}. "
+                    f"Or take it back: sme fix --resume {incident.id} --undo",
+                )
+            state = new_state(incident.id, "fix", asdict(wish))
+            yield from self._run(incident, hosts, state, cancelled, ask)
 
     def preview(self, incident: Incident, hosts: Sequence[Host], wish: Wish) -> Iterator[Event]:
         """What `fix` would do: `Planned` and `Unplanned` events; nothing is kept, nothing done."""
@@ -142,21 +146,22 @@ class Colleague:
         Raises:
             UsageError: no change of this incident waits.
         """
-        waiting = self.changes.to_resume(incident.id, back=undo)
-        if not waiting:
-            raise UsageError(
-                f"no change of incident {incident.id} waits",
-                remedy=f"See what was done: sme incidents show {incident.id}",
-            )
-        absent = {change.plan.host for change in waiting} - {host.name for host in hosts}
-        if absent:
-            raise UsageError(
-                f"a change on {', '.join(sorted(absent))} waits, but the inventory does not have "
-                "it among the hosts of this incident any more",
-                remedy=f"It was diagnosed as: {shlex.join(incident.targets)}",
-            )
-        state = new_state(incident.id, "undo" if undo else "resume", {})
-        yield from self._run(incident, hosts, state, cancelled, ask)
+        with self._alone_with(incident):
+            waiting = self.changes.to_resume(incident.id, back=undo)
+            if not waiting:
+                raise UsageError(
+                    f"no change of incident {incident.id} waits",
+                    remedy=f"See what was done: sme incidents show {incident.id}",
+                )
+            absent = {change.plan.host for change in waiting} - {host.name for host in hosts}
+            if absent:
+                raise UsageError(
+                    f"a change on {', '.join(sorted(absent))} waits, but the inventory does not "
+                    "have it among the hosts of this incident any more",
+                    remedy=f"It was diagnosed as: {shlex.join(incident.targets)}",
+                )
+            state = new_state(incident.id, "undo" if undo else "resume", {})
+            yield from self._run(incident, hosts, state, cancelled, ask)
 
     def _must_be_diagnosed(self, incident: Incident) -> None:
         if incident.diagnosis is None:
@@ -183,13 +188,23 @@ class Colleague:
         Raises:
             UsageError: it has been concluded already, or never took its first step.
         """
-        if incident.diagnosis is not None and incident.status in ("diagnosed", "resolved"):
-            raise UsageError(
-                f"incident {incident.id} is concluded",
-                remedy=f"Read it: sme incidents show {incident.id}",
-            )
-        incident.status = "open"
-        yield from self._run(incident, hosts, None, cancelled, ask)
+        with self._alone_with(incident):
+            if incident.diagnosis is not None and incident.status in ("diagnosed", "resolved"):
+                raise UsageError(
+                    f"incident {incident.id} is concluded",
+                    remedy=f"Read it: sme incidents show {incident.id}",
+                )
+            incident.status = "open"
+            yield from self._run(incident, hosts, None, cancelled, ask)
+
+    @contextmanager
+    def _alone_with(self, incident: Incident) -> Iterator[None]:
+        """Keep other processes from this incident; it becomes what is on record by now."""
+        with alone_with(incident.id, self.incidents.path.parent):
+            stored = self.incidents.load(incident.id)
+            for name in Incident.model_fields:
+                setattr(incident, name, getattr(stored, name))
+            yield
 
     def _run(
         self,

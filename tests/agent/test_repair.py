@@ -256,6 +256,7 @@ def test_without_a_proven_issue_there_is_no_plan(at, host):
     colleague = at()
     incident = diagnosed(colleague, host)
     incident.diagnosis.root_causes.clear()
+    colleague.incidents.save_step(incident)
     events = fixed(colleague, incident, host, Person(), Wish())
     assert any(isinstance(event, Unplanned) for event in events)
     assert incident.repairs == []
