@@ -247,6 +247,7 @@ class Repairs:
         return replace(
             question,
             undo=action.undo,
+            verify=action.verify.run,
             keep_files=action.keep_files,
             step=number + 1,
             steps=len(plan.actions),

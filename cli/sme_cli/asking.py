@@ -124,6 +124,8 @@ class _Conversation:
         put_words(screen, "why: ", asked.reason, indent=INDENT)
         put_command(screen, "+", asked.command, indent=INDENT, style="bold green")
         put_undo(screen, asked.undo, asked.keep_files, indent=INDENT)
+        if asked.verify:
+            put_command(screen, "?", asked.verify, indent=INDENT)
         if strange := _not_ascii(asked.command):
             text = f"it holds characters that may look like others: {strange}"
             put_words(screen, "! ", text, indent=INDENT, style="yellow")
