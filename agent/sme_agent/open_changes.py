@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sme_agent.mended import is_resolved
 from sme_agent.workspace import Workspace
 from sme_memory.incident import Repair, TimelineEntry
 from sme_tools.actions.hands import HostLook, TransportHands
@@ -97,8 +98,9 @@ class OpenChanges:
                 reason=change.reason,
             )
         )
-        if all(one.outcome.host_state == "new" for one in incident.repairs):
-            incident.status = "resolved"
+        others = (one for one in self.waiting() if one.id != change.id)
+        done = next(others, None) is None and is_resolved(incident)
+        incident.status = "resolved" if done else "diagnosed"
         text = f"{change.plan.host}: {change.outcome.value}"
         self._at.incidents.save_step(incident, [], TimelineEntry(step="verify", text=text))
 

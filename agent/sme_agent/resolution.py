@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sme_agent.case import Case
+from sme_agent.mended import left
 from sme_knowledge.known_issue import KnownIssue, Step
 from sme_tools.actions.plan import Action, MustClear, Plan, Verify
 from sme_tools.checks.conditions import Condition, Holds
@@ -84,17 +85,16 @@ class _Cause:
 
 
 def _proven(case: Case) -> dict[str, _Cause]:
-    """By host, the known issue that its diagnosis rests on: the first root cause there with one."""
-    assert case.incident.diagnosis is not None
+    """By host, the known issue that its diagnosis rests on: the first root cause there that has
+    one and is not mended yet."""
     issues = {issue.id: issue for issue in case.issues}
     found: dict[str, _Cause] = {}
-    for claim in case.incident.diagnosis.root_causes:
-        if claim.known_issue not in issues:
-            continue
-        issue = issues[claim.known_issue]
-        for seen in case.recognised:
-            if seen.issue.id == issue.id and isinstance(seen.verdict, Holds):
-                found.setdefault(seen.host, _Cause(issue, claim.finding))
+    holding = {
+        (seen.host, seen.issue.id) for seen in case.recognised if isinstance(seen.verdict, Holds)
+    }
+    for host, claim in left(case.incident):
+        if claim.known_issue in issues and (host, claim.known_issue) in holding:
+            found.setdefault(host, _Cause(issues[claim.known_issue], claim.finding))
     return found
 
 
@@ -112,6 +112,12 @@ def _nothing_proven(case: Case) -> NoPlan:
             host=", ".join(case.hosts),
             reason="nothing is known of it, since it was not reached",
             remedy=f"Diagnose it again: sme diagnose {shlex.join(incident.targets)}",
+        )
+    if any(one.outcome.host_state == "new" for one in incident.repairs):
+        return NoPlan(
+            host=", ".join(case.hosts),
+            reason="what could be mended by a known issue is mended",
+            remedy=f"See whether all is well: sme diagnose {shlex.join(incident.targets)}",
         )
     return NoPlan(
         host=", ".join(case.hosts),

@@ -152,7 +152,7 @@ class Fix:
 
     def _show(self) -> None:
         from sme_agent.resolution import digest
-        from sme_cli.render.outcomes import print_outcome, print_waiting
+        from sme_cli.render.outcomes import print_left, print_outcome, print_waiting
 
         if self.as_json:
             self._print_document(self._ended())
@@ -165,12 +165,14 @@ class Fix:
             else:
                 its_own = asked if asked and asked.host == change.plan.host else None
                 print_waiting(change, its_own, digest(change.plan), self.incident.id)
+        print_left(self.incident)
 
     def _ended(self) -> list[Change]:
         """The changes of this fix, as they are on record."""
         return [self.colleague.changes.load(id) for id in self._changes]
 
     def _print_document(self, changes: Sequence[Change]) -> None:
+        from sme_agent.mended import left
         from sme_cli.render.outcomes import approve_all, change_document
         from sme_cli.render.plans import document
 
@@ -184,6 +186,10 @@ class Fix:
                 for one in self._unplanned
             ],
             "changes": [change_document(change) for change in changes],
+            "left": [
+                {"host": host, "cause": claim.text, "known_issue": claim.known_issue}
+                for host, claim in left(self.incident)
+            ],
             "waits": None,
         }
         if waits is not None and waits.digest is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,21 @@ def print_waiting(change: Change, question: Question | None, digest: str, incide
         once = [f"sme policy approve {question.request}", f"sme fix {incident} --resume"]
         sections.append(Section("Or this one", [Line(text, kind="command") for text in once]))
     print_sections(f"? {change.plan.host}: waits for approval", facts, "bold yellow", sections)
+
+
+def print_left(incident: Incident) -> None:
+    """After something was mended: the causes that are not, and how to go on with them."""
+    from sme_agent.mended import left
+
+    causes = list(left(incident))
+    if not causes or all(one.outcome.host_state != "new" for one in incident.repairs):
+        return
+    lines = [Line(f"{host}: {one.text}", one.known_issue or "by hand") for host, one in causes]
+    if any(claim.known_issue for _, claim in causes):
+        lines.append(Line(f"sme fix {incident.id}", kind="command"))
+    sys.stdout.write("\n")
+    count = f"{len(causes)} cause{'' if len(causes) == 1 else 's'}"
+    print_sections("Not mended yet", count, "bold", [Section("Left", lines)])
 
 
 def approve_all(incident: str, digests: list[str]) -> str:
