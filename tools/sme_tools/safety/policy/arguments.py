@@ -96,7 +96,9 @@ def _resolve(spec: Spec, option: str) -> str | None:
     if grave:
         return grave[0]
     # Where unknown options may do harm, one that nobody described may have just this name.
-    return near[0] if len(near) == 1 and spec.any_options else None
+    # So may one that takes no value: then the next word is an operand, and is judged as one.
+    sure = len(near) == 1 and spec.any_options and spec.kinds[near[0]][0] != "values"
+    return near[0] if sure else None
 
 
 def _cluster(name: str, spec: Spec, word: Word, queue: list[Word], found: Arguments) -> None:
@@ -161,4 +163,4 @@ def _is_harmful(spec: Spec, value: Word) -> bool:
     option = value.text.partition("=")[0]
     if option not in spec.kinds and not option.startswith("--") and spec.style == "getopt":
         option = option[:2]
-    return spec.kinds.get(option, ("", ""))[0] in ("change", "refused")
+    return spec.kinds.get(option, ("", ""))[0] in ("change", "refused", "endless", "interactive")

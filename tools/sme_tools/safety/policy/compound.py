@@ -176,16 +176,20 @@ def declaration(tree: Tree, node: Node) -> Ruling:
     variant = node["Variant"]["Value"]
     expander = Expander(tree)
     ruling = READS
-    exports = variant in ("export", "declare", "typeset", "readonly", "local", "nameref")
+    exports, arrays = variant == "export", False
     for argument in node.get("Args", []):
         if argument.get("Name") is None:
             option = expander.one(argument.get("Value", {}))
-            if not re.fullmatch(r"[-+][xripaAg]+", option.text):
+            if not re.fullmatch(r"[-+][xrpaAg]+", option.text):
                 ruling = ruling.worse(change(f"{variant} {option.shown} is not judged"))
+            exports |= "x" in option.text
+            arrays |= bool({"a", "A"} & {*option.text})
             continue
-        ruling = ruling.worse(
-            tree.assign(argument, expander, in_environment=exports and variant == "export")
-        )
+        if arrays and argument.get("Value"):
+            ruling = ruling.worse(change(f"{variant} -a evaluates the text it is given"))
+        if expander.splits(argument.get("Value") or {}):
+            ruling = ruling.worse(change(f"{variant} takes more words where sh is not bash"))
+        ruling = ruling.worse(tree.assign(argument, expander, in_environment=exports))
     return ruling.worse(expander.ruling)
 
 

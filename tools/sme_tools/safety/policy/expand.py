@@ -12,6 +12,7 @@ from sme_tools.safety.policy.syntax import MAX_BYTES, Node, NotJudgeable
 from sme_tools.safety.policy.variables import (
     ARITHMETIC_ASSIGNMENTS,
     harmful_to_assign,
+    literal_of,
     prints_integer,
 )
 from sme_tools.safety.policy.verdict import READS, Ruling, change
@@ -52,6 +53,15 @@ class Expander:
         text, untrusted, _ = self._parts(node.get("Parts", []), quoted=False, glob=False)
         return Word(text, untrusted=untrusted)
 
+    def target(self, node: Node) -> Word:
+        """The word of a redirection, which bash expands, globs and braces included."""
+        words = self.words([node])
+        return words[0] if len(words) == 1 else Word(UNKNOWN, splits=True)
+
+    def splits(self, node: Node) -> bool:
+        """Whether a value would be several words where it is not taken as one."""
+        return self._parts(node.get("Parts", []), quoted=False, glob=False)[2]
+
     def _at_separators(self, node: Node) -> list[Node]:
         """A word taken apart at each unquoted `$IFS`, which is white space unless it was set."""
         pieces: list[list[Node]] = [[]]
@@ -73,6 +83,8 @@ class Expander:
             return [Word(text) for text in split]
         if len(parts) == 1 and parts[0].get("Type") == "CmdSubst":
             return self._printed_words(parts[0])
+        if (name := _located(parts)) is not None:
+            return [Word(name)]
         if any(part.get("Type") == "Lit" and "{" in part["Value"] for part in parts):
             return self._braced(parts)
         text, untrusted, splits = self._parts(parts, quoted=False, glob=True)
@@ -80,11 +92,19 @@ class Expander:
 
     def _positional(self, parts: list[Node]) -> list[Word] | None:
         """The words that `$@` or `"$@"` becomes, if they are known."""
+        quoted = len(parts) == 1 and parts[0].get("Type") == "DblQuoted"
         if len(parts) == 1 and parts[0].get("Type") == "DblQuoted":
             parts = parts[0].get("Parts", [])
         if len(parts) != 1 or parts[0].get("Type") != "ParamExp" or not _is_plain(parts[0]):
             return None
-        return self._tree.positional if parts[0]["Param"]["Value"] in ("@", "*") else None
+        words = self._tree.positional
+        name = parts[0]["Param"]["Value"]
+        if name not in ("@", "*") or words is None or not self._tree.variables.fixed_parameters:
+            return None
+        if quoted and name == "*":
+            return [Word(" ".join(word.text for word in words), any(w.splits for w in words))]
+        plain = all(word.known and _PLAIN_VALUE.fullmatch(word.text) for word in words)
+        return words if quoted or plain else [Word(UNKNOWN, splits=True)]
 
     def _known_list(self, parts: list[Node]) -> list[str] | None:
         """The words of an unquoted variable whose value is known and has blanks."""
@@ -99,6 +119,8 @@ class Expander:
         """The words of an unquoted substitution: known ones of `$(seq 1 5)` and the like."""
         ruling, printed = self._tree.substitution(part)
         self._rule(ruling)
+        if printed is None and (name := _located([part])) is not None:
+            return [Word(name, splits=True)]
         if printed is None or not all(_PLAIN_VALUE.fullmatch(text) for text in printed.split()):
             return [Word(UNKNOWN, splits=not prints_integer(part), untrusted=ruling.network)]
         return [Word(text, untrusted=ruling.network) for text in printed.split()]
@@ -237,8 +259,7 @@ class Expander:
     def _arithmetic_part(self, part: Node) -> None:
         match part.get("Type"):
             case "Lit":
-                for name in re.findall(r"[A-Za-z_]\w*", re.sub(r"\b\d+#?\w*", "", part["Value"])):
-                    self._number(name)
+                self._numbers(part["Value"])
             case "ParamExp" if _is_plain(part) or part.get("Length"):
                 name = part["Param"]["Value"]
                 if not part.get("Length") and name not in _NUMERIC_PARAMETERS:
@@ -255,6 +276,12 @@ class Expander:
             case _:
                 self._part(part, quoted=True, glob=False)
                 self._rule(change("arithmetic over this expansion may run what its value says"))
+
+    def _numbers(self, text: str) -> None:
+        if re.search(r"[$`\\]", text):
+            self._rule(change("arithmetic over a text may run what it says"))
+        for name in re.findall(r"[A-Za-z_]\w*", re.sub(r"\b\d+#?\w*", "", text)):
+            self._number(name)
 
     def _number(self, name: str) -> None:
         if not self._tree.variables.is_numeric(name):
@@ -279,6 +306,20 @@ def _is_plain(part: Node) -> bool:
         "NestedParam",
     )
     return not any(part.get(key) for key in others)
+
+
+def _located(parts: list[Node]) -> str | None:
+    """The name that a lone `$(which NAME)`, quoted or not, asks for: a path, or nothing."""
+    if len(parts) == 1 and parts[0].get("Type") == "DblQuoted":
+        parts = parts[0].get("Parts", [])
+    statements = parts[0].get("Stmts", []) if len(parts) == 1 else []
+    command = statements[0].get("Cmd", {}) if len(statements) == 1 else {}
+    if command.get("Type") != "CallExpr" or command.get("Assigns"):
+        return None
+    match [literal_of(word) for word in command.get("Args", [])]:
+        case ["which", str(name)] | ["command", "-v", str(name)] | ["type", "-p", str(name)]:
+            return name if re.fullmatch(r"\w[\w.-]*", name) else None
+    return None
 
 
 def _index(part: Node) -> str:

@@ -6,11 +6,10 @@ from functools import lru_cache
 
 from sme_tools.safety.policy.simple import grave
 from sme_tools.safety.policy.syntax import Node, NotJudgeable, parse
-from sme_tools.safety.policy.tree import Tree
+from sme_tools.safety.policy.tree import HOME_OF_SCRIPTS, Tree
 from sme_tools.safety.policy.verdict import Judgement, Verdict
 
-HOME_OF_SCRIPTS = "/"
-"""The folder in which every command begins; the script that carries it goes there."""
+__all__ = ["HOME_OF_SCRIPTS", "judge"]
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ import posixpath
 import re
 
 from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
-from sme_tools.safety.policy.words import MANY, ONE, SUBSTITUTED, UNKNOWN, Word
+from sme_tools.safety.policy.words import MANY, MARKS, ONE, SUBSTITUTED, UNKNOWN, Word
 
 _SECRET = (
     "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/master.passwd",
@@ -39,7 +39,7 @@ _SECRET_FORM = re.compile(
       | \.gnupg/(?:private-keys.*|secring\.gpg) | \.config/gcloud/.*credential.*
       | \.azure/accessTokens\.json | \.config/rclone/rclone\.conf
       | [^/]*privkey[^/]*\.pem | [^/]+\.(?:key|p12|pfx|jks|keystore|kdbx|ppk)
-      | proc/(?:\d+|self|thread-self)/(?:task/\d+/)?(?:environ|mem|auxv)
+      | proc/[^/]+/(?:task/[^/]+/)?(?:environ|mem|auxv)
       | proc/kcore | dev/k?mem | dev/port
     )$""",
     re.X,
@@ -67,6 +67,7 @@ _HARMLESS_DEVICES = re.compile(
 )
 _CONSUMED = re.compile(
     r"/proc/kmsg|/dev/(?:kmsg|watchdog\d*|input/.+|ttyS?\d+|console|hpet|vport.*)"
+    r"|/proc/(?!self/)[^/]+/(?:task/[^/]+/)?(?:fd|map_files)/.+"
     r"|/sys/kernel/(?:debug/)?tracing/(?:.*/)?trace_pipe(?:_raw)?|/sys/kernel/debug/.*"
 )
 _DISK = re.compile(
@@ -74,7 +75,7 @@ _DISK = re.compile(
     r"|md\d+|md/.+|dm-\d+|mapper/.+|disk/by-.+|zvol/.+|zd\d+|loop\d+|nbd\d+|rbd.+|sr\d+|pmem\d+"
     r"|[a-z0-9_-]+/[a-z0-9_.-]+)"
 )
-NULL_SINKS = re.compile(r"/dev/(?:null|stdout|stderr|fd/[12])$")
+NULL_SINKS = re.compile(r"/dev/(?:null|stdout|stderr|fd/[12])\Z")
 
 
 def resolved(path: str, folder: str | None = None) -> str:
@@ -103,8 +104,12 @@ def names_secret(word: Word, folder: str | None = None) -> bool:
         return False
     if "/letsencrypt/" in path and Word(posixpath.basename(path)).matches("privkey.pem"):
         return True
-    pattern = re.compile(Word(path).pattern())
-    return any(pattern.fullmatch(secret) for secret in _SECRET)
+    # `/mnt/etc/sh*` is to be seen like `/etc/sh*`, and anyone's home like root's.
+    ends = [path, *(path[at.start() :] for at in re.finditer(rf"(?=/[^/{MARKS}]|/\.)", path))]
+    ends += [f"/root{end}" for end in ends if end.startswith("/.")]
+    ends += [re.sub(r"^/home/[^/]+", "/root", path)]
+    patterns = [re.compile(Word(end).pattern()) for end in dict.fromkeys(ends)]
+    return any(pattern.fullmatch(secret) for pattern in patterns for secret in _SECRET)
 
 
 def reads(word: Word, folder: str | None = None, *, deep: bool = False) -> Ruling:
@@ -116,15 +121,20 @@ def reads(word: Word, folder: str | None = None, *, deep: bool = False) -> Rulin
         return refuse(f"{shown} holds secrets")
     if not word.splits and _OF_A_PROCESS.fullmatch(word.text):
         return READS
-    if UNKNOWN in word.text or word.splits:
+    if UNKNOWN in word.text or (word.splits and re.search(f"[{MARKS}]", word.text)):
         return change(f"which file is read can't be known before it runs: {shown}")
+    absolute = word.text.startswith(("/", "~"))
+    if re.match(r"~[-+]", word.text) or (
+        folder is None and not absolute and word.text not in ("", "-")
+    ):
+        return change(f"which folder {shown} is read in can't be known before it runs")
     path = resolved(word.text, folder)
     below = path.rstrip(MANY).rstrip("/")
     if deep and (_KEYS_BELOW.fullmatch(below or "/") or _SECRET_FORM.search(f"{below}/x")):
         return change(f"there are secrets under {shown}")
     if _CONSUMED.fullmatch(path):
         return change(f"reading {shown} takes something away or does not end")
-    if path.startswith("/dev/tcp/") or path.startswith("/dev/udp/"):
+    if path.startswith(("/dev/tcp/", "/dev/udp/")):
         return change(f"{shown} is a connection to another machine")
     if path.startswith("/dev/") and not _HARMLESS_DEVICES.match(path):
         return change(f"{shown} is a device")

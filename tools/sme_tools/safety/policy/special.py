@@ -29,6 +29,7 @@ MOST_LITERALS = 20
 """Texts in another language's program that are looked at, as it may hand them to a shell."""
 _LITERAL = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.S)
+_HARMLESS_SETTINGS = re.compile(r"pipefail|errexit|nounset|xtrace|noglob")
 _EVERYTHING = re.compile(
     r"/|~|/(?:bin|boot|dev|etc|home|lib|lib32|lib64|libx32|media|mnt|nix|opt|proc|root|run|sbin"
     r"|snap|srv|sys|usr|var)|/usr/(?:bin|lib|lib64|sbin|local|share)|/var/(?:lib|log|spool)"
@@ -48,15 +49,19 @@ def shell(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
             if text not in ("--login", "--norc", "--noprofile", "--posix", "--version"):
                 return change(f"{name} {text} is not judged")
             continue
-        if text[-1] in "oO" and queue:
-            queue.pop(0)
+        if not re.fullmatch(r"[-+][ceuxvfnlsi]*o?", text):
+            return change(f"{name} {text} changes how the shell reads what follows")
+        if text[-1] == "o" and not (queue and _HARMLESS_SETTINGS.fullmatch(queue.pop(0).text)):
+            return change(f"{name} -o changes how the shell reads what follows")
         letters += text[1:]
     if "i" in letters:
         return refuse(f"{name} -i waits for a person", f"{name} -c 'COMMAND'")
     if queue and queue[0].text.startswith("-") and not queue[0].untrusted:
         return change(f"what {name} is told to run can't be known before")
     if "c" in letters:
-        return _with_parameters(tree, queue) if queue else change(f"{name} -c without a script")
+        own = change(f"{name} reads scripts in a way of its own")
+        inner = _with_parameters(tree, queue) if queue else change(f"{name} -c without a script")
+        return inner.worse(own) if re.search(r"zsh|ksh", name) else inner
     return _file(tree, name, queue) if queue and "s" not in letters else _from_input(tree, name)
 
 
@@ -105,8 +110,8 @@ def set_parameters(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> 
             continue
         if not word.known or not re.fullmatch(r"[-+][euxfvn]*o?", word.text):
             return change(f"set {word.shown} changes how the shell reads what follows")
-        if word.text.endswith("o") and not re.fullmatch(
-            r"pipefail|errexit|nounset|xtrace|noglob", words[at + 1].text if words[at + 1 :] else ""
+        if word.text.endswith("o") and not _HARMLESS_SETTINGS.fullmatch(
+            words[at + 1].text if words[at + 1 :] else ""
         ):
             return change("set -o changes how the shell reads what follows")
         if word.text.endswith("o"):
@@ -150,7 +155,12 @@ def xargs(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     command = list(found.rest or []) or [Word("echo")]
     ruling = rule_of(tree, name, spec.model_copy(update={"command": None}), found)
     given = tree.piped
-    if given is not None and given.known:
+    plain = found.options <= {"-r", "-t", "-I", "-i", "--no-run-if-empty", "--verbose", "--replace"}
+    if (
+        given is not None
+        and given.known
+        and (tree.trusting or (plain and not re.search(r"['\"\\]", given.text)))
+    ):
         more = [Word(text) for text in given.text.replace("'", "").replace('"', "").split()]
     else:
         more = [Word(UNKNOWN, splits=True)]
@@ -234,7 +244,7 @@ def test(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
         if before.matches("-v") or before.matches("-R"):
             if before.known and re.fullmatch(r"[A-Za-z_]\w*", word.text):
                 continue
-            if before.known:
+            if before.known or re.search(rf"[\[{UNKNOWN}]", word.text):
                 return change(f"{name} -v evaluates its operand")
     return READS
 
@@ -246,7 +256,8 @@ def assigning(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rulin
     if name == "printf" and words and not words[0].may_be_option:
         return READS  # all that follows the format is text
     found = take_apart(name, spec, words)
-    named = found.values.get("-v", []) if name == "printf" else found.operands
+    named = found.values.get("-v", []) if name == "printf" else list(found.operands)
+    named += found.values.get("-a", [])
     ruling = rule_of(tree, name, spec, found)
     for word in named:
         if not word.known or not re.fullmatch(r"[A-Za-z_]\w*", word.text):

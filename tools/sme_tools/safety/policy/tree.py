@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from sme_tools.safety.policy import compound, paths
 from sme_tools.safety.policy.expand import Expander
+from sme_tools.safety.policy.portable import braced, differences
 from sme_tools.safety.policy.simple import judge_command
 from sme_tools.safety.policy.syntax import MAX_NESTING, Node, NotJudgeable, parse
 from sme_tools.safety.policy.variables import (
+    ACTING_BUILTINS,
     Variables,
     harmful_to_assign,
     harmless_in_environment,
+    literal_of,
 )
 from sme_tools.safety.policy.verdict import (
     READS,
@@ -29,6 +32,8 @@ from sme_tools.safety.policy.verdict import (
 )
 from sme_tools.safety.policy.words import SUBSTITUTED, UNKNOWN, Word
 
+HOME_OF_SCRIPTS = "/"
+"""The folder in which every command begins; the script that carries it goes there."""
 MAX_SCRIPTS = 6
 """Scripts within scripts: `sh -c "sh -c '…'"`."""
 
@@ -55,10 +60,10 @@ class Tree:
         self._depth = 0
         self._scripts: int = within._scripts + 1 if within else 0
         self.loops = 0
-        self._trusting: bool = within._trusting if within else trusting
+        self.trusting: bool = within.trusting if within else trusting
         """Whether values are followed where they may be others: to see what a line is up to, never
         to prove that it only reads."""
-        self.variables = Variables(syntax, trusting=self._trusting)
+        self.variables = Variables(syntax, trusting=self.trusting)
         self.values: dict[str, Word] = {}
         self.untrusted: set[str] = set()
         """Variables that hold what came from another machine."""
@@ -86,7 +91,8 @@ class Tree:
 
     def judge(self) -> Ruling:
         """What the whole script can do."""
-        return self.statements(self._syntax.get("Stmts", []))
+        own = READS if self.trusting else differences(self._syntax)
+        return self.statements(self._syntax.get("Stmts", [])).worse(own)
 
     def script(self, word: Word, *, positional: list[Word] | None = None) -> Ruling:
         """Judge a text that a shell is told to run, with these words for `$1` and so on."""
@@ -101,7 +107,7 @@ class Tree:
     def value(self, name: str) -> Word | None:
         """What a variable or a parameter holds, if that is known."""
         if name.isdigit():
-            words = self.positional or []
+            words = (self.positional or []) if self.variables.fixed_parameters else []
             at = int(name) - 1
             return words[at] if 0 <= at < len(words) else None
         return self.values.get(name)
@@ -142,15 +148,25 @@ class Tree:
         self._depth += 1
         if self._depth > MAX_NESTING:
             raise NotJudgeable("nested too deeply")
-        ruling = worst([self.statement(statement) for statement in statements])
+        rulings = []
+        for statement in statements:
+            before = self.folder
+            rulings.append(self.statement(statement))
+            if self.folder != before != HOME_OF_SCRIPTS:
+                self.folder = None  # `cd X; …` stays where it was if there is no X
         self._depth -= 1
-        return ruling
+        return worst(rulings)
 
     def statement(self, statement: Node) -> Ruling:
         """What one statement can do, its redirections included."""
         redirected, input = self._redirections(statement.get("Redirs") or [])
         before, self.piped = self.piped, input or self.piped
-        ruling = self._command(statement["Cmd"]) if "Cmd" in statement else READS
+        # To dash, `&>` means to go on in the background, too.
+        apart = statement.get("Background") or any(
+            node["Op"] in ("&>", "&>>") for node in statement.get("Redirs") or []
+        )
+        with self.own_values() if apart else nullcontext():
+            ruling = self._command(statement["Cmd"]) if "Cmd" in statement else READS
         self.piped = before
         if ruling.runs_input and input is not None:
             ruling = ruling.worse(self.script(input))
@@ -187,7 +203,10 @@ class Tree:
             own = "read" if argv[0].matches("read") and argv[0].known else ""
             if own and all(assign["Name"]["Value"] == "IFS" for assign in assigns):
                 ruling = READS  # IFS for `read` alone
-            ruling = ruling.worse(judge_command(self, argv))
+            ruling = ruling.worse(judge_command(self, argv)).worse(braced(node["Args"], argv))
+            hidden = argv[0].text in ACTING_BUILTINS and literal_of(node["Args"][0])
+            if hidden not in (False, argv[0].text):
+                ruling = ruling.worse(change(f"{argv[0].text} is written so that it is not seen"))
         return ruling.worse(expander.ruling)
 
     def assign(self, assign: Node, expander: Expander, *, in_environment: bool) -> Ruling:
@@ -245,23 +264,25 @@ class Tree:
         texts = [word.text for word in words]
         while texts and (texts[0] in _WRAPPERS or texts[0].startswith("-") or "=" in texts[0]):
             texts.pop(0)
-        return _output(texts)
+        return _output(texts, trusting=self.trusting)
 
     def _redirections(self, nodes: list[Node]) -> tuple[Ruling, Word | None]:
         """What the redirections do, and the text that they give to standard input."""
         ruling, input = READS, None
         for node in nodes:
             expander = Expander(self)
+            descriptor = node.get("N", {}).get("Value", "")
+            if "Hdoc" in node and descriptor not in ("", "0"):
+                ruling = ruling.worse(change("it gives a text to another descriptor"))
             if "Hdoc" in node:
                 input = expander.one({"Parts": [{"Type": "DblQuoted", **node["Hdoc"]}]})
                 if all(part.get("Type") == "Lit" for part in node["Hdoc"].get("Parts", [])):
                     input = Word("".join(p["Value"] for p in node["Hdoc"].get("Parts", [])))
                 ruling = ruling.worse(expander.ruling)
                 continue
-            target = expander.one(node["Word"])
-            descriptor = node.get("N", {}).get("Value", "")
+            target = (expander.one if node["Op"] == "<<<" else expander.target)(node["Word"])
             if node["Op"] == "<<<":
-                input = target
+                input = target if descriptor in ("", "0") else Word(UNKNOWN)
                 found = Ruling(READS.verdict, READS.reason, network=target.untrusted)
             else:
                 found = self._redirection(node["Op"], target)
@@ -292,7 +313,7 @@ class Tree:
         try:
             yield
         finally:
-            self.values = self.values if self._trusting else values
+            self.values = self.values if self.trusting else values
             self.folder = folder if self.folder == folder else None
 
 
@@ -300,8 +321,9 @@ _WRAPPERS = frozenset(("sudo", "env", "command", "builtin", "exec", "nohup", "bu
 """Before `echo`, these change nothing of what it prints."""
 
 
-def _output(words: list[str]) -> str | None:
-    """What a command prints that only prints its words."""
+def _output(words: list[str], *, trusting: bool) -> str | None:
+    """What a command prints that only prints its words. `which X` prints nothing without an X, so
+    that what stands behind it would be the command."""
     match words:
         case ["echo", "-n", *rest] | ["echo", *rest] if not rest or rest[0][:1] != "-":
             return " ".join(rest)
@@ -313,6 +335,8 @@ def _output(words: list[str]) -> str | None:
             return " ".join(map(str, range(1, int(last) + 1)))
         case ["seq", first, last] if re.fullmatch(r"\d{1,3} \d{1,3}", f"{first} {last}"):
             return " ".join(map(str, range(int(first), int(last) + 1)))
-        case ["command", "-v", name] | ["which", name] | ["type", "-p", name] | ["-v", name]:
+        case ["command", "-v", name] | ["which", name] | ["type", "-p", name] | ["-v", name] if (
+            trusting
+        ):
             return name if re.fullmatch(r"[\w.-]+", name) else None
     return None

@@ -21,6 +21,8 @@ _ASSIGNING = {
     "declare", "export", "readonly", "let", "select", "set", "shift", "coproc",
 }  # fmt: skip
 _ANYTHING = {"eval", "source", ".", "trap", "alias", "enable", "builtin", "command"}
+ACTING_BUILTINS = frozenset(_ASSIGNING | _ANYTHING)
+"""What has to stand under its own name, to be seen before the line is followed."""
 ARITHMETIC_ASSIGNMENTS = {
     "=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=", "**=",
 }  # fmt: skip
@@ -40,6 +42,13 @@ _HARMLESS_IN_ENVIRONMENT = re.compile(
     r"|BLOCKSIZE|BLOCK_SIZE|DF_BLOCK_SIZE|LS_COLORS|QUOTING_STYLE|WATCH_INTERVAL|ETCDCTL_API"
     r"|CUDA_VISIBLE_DEVICES|NVIDIA_VISIBLE_DEVICES"
 )
+_SET_BY_SHELL = re.compile(
+    r"_|REPLY|MAPFILE|COPROC.*|OPT(?:ARG|IND|ERR)|FUNCNAME|S?RANDOM|SECONDS|LINENO|GROUPS|DIRSTACK"
+    r"|PIPESTATUS|E?UID|PPID|COLUMNS|LINES|HOSTNAME|HOSTTYPE|MACHTYPE|OSTYPE|\.sh\..*"
+)
+"""What the shell gives a value by itself, whatever a line assigns."""
+_ONLY_IDS = r"(?!-\w*[^fxnoviutgPsGUt0-9-])(?!--).*"
+"""A word of `pgrep` with which it prints numbers, each on its own line."""
 _PAGERS = re.compile(r"(?:GIT_|SYSTEMD_|MAN)?PAGER")
 
 
@@ -53,7 +62,8 @@ class Variables:
         self._plain: set[str] = set()
         self.anything = False
         """Whether something may assign any variable."""
-        for node in _objects(syntax):
+        self._moves = False
+        for node in objects(syntax):
             self._note(node)
 
     def is_constant(self, name: str) -> bool:
@@ -61,11 +71,18 @@ class Variables:
         plain assignment does, which proves nothing but shows what a line is up to."""
         if self._trusting:
             return name in self._plain
-        return not self.anything and self._assigned[name] == 1 and name in self._plain
+        known = not self.anything and self._assigned[name] == 1 and name in self._plain
+        return known and not _SET_BY_SHELL.fullmatch(name)
+
+    @property
+    def fixed_parameters(self) -> bool:
+        """Whether nothing changes what `$1` and so on stand for."""
+        return self._trusting or not (self._moves or self.anything)
 
     def is_numeric(self, name: str) -> bool:
         """Whether it only ever holds integers, so that arithmetic over it runs nothing."""
-        return not self.anything and self._assigned[name] > 0 and name not in self._not_numeric
+        known = not self.anything and self._assigned[name] > 0 and name not in self._not_numeric
+        return known and not _SET_BY_SHELL.fullmatch(name)
 
     def _note(self, node: Node) -> None:
         match node.get("Type"):
@@ -84,13 +101,13 @@ class Variables:
             case "UnaryArithm" if node.get("Op") in ("++", "--"):
                 self._set_arithmetic(node["X"])
             case "CoprocClause":
-                self._set((_literal(node.get("Name") or {}) or "COPROC"), False, False)
+                self._set((literal_of(node.get("Name") or {}) or "COPROC"), False, False)
 
     def _note_declaration(self, node: Node) -> None:
         for argument in node.get("Args", []):
             if "Name" in argument:
                 self._set(argument["Name"]["Value"], plain=False, numeric=False)
-            elif _literal(argument.get("Value", {})) is None:
+            elif literal_of(argument.get("Value", {})) is None:
                 self.anything = True
 
     def _note_call(self, node: Node) -> None:
@@ -103,15 +120,17 @@ class Variables:
             ) or set(assign) <= {"Name", "Pos", "End"}
             value = assign.get("Value", {})
             self._set(assign["Name"]["Value"], plain, is_integer(value))
-        words = [_literal(word) for word in node.get("Args", [])]
+        words = [literal_of(word) for word in node.get("Args", [])]
         if not words:
             return
         name = words[0]
+        options = name == "set" and all(word and re.match(r"[-+]\w", word) for word in words[1:])
+        self._moves |= name == "shift" or (name == "set" and not options)
         if name in _ANYTHING and not (name == "command" and words[1:2] == ["-v"]):
             self.anything = True
         if name in _ASSIGNING:
             for word in words[1:]:
-                if word is None:
+                if word is None or "{" in word:
                     self.anything = True
                 else:
                     for found in _NAME.findall(word):
@@ -125,13 +144,13 @@ class Variables:
             self._not_numeric.add(name)
 
     def _set_arithmetic(self, target: Node) -> None:
-        if name := _literal(target):
+        if name := literal_of(target):
             self._set(name, plain=False, numeric=True)
 
 
 def is_integer(word: Node) -> bool:
     """Whether a word is an integer whatever happens: a literal, `$((…))`, or `$(nproc)`."""
-    if (literal := _literal(word)) is not None:
+    if (literal := literal_of(word)) is not None:
         return _INTEGER.fullmatch(literal) is not None
     parts = word.get("Parts", [])
     if len(parts) == 1 and parts[0].get("Type") == "DblQuoted":
@@ -152,7 +171,7 @@ def prints_integer(substitution: Node) -> bool:
         command = command["Y"].get("Cmd", {})
     if command.get("Type") != "CallExpr" or command.get("Assigns"):
         return False
-    words = [_literal(word) or "" for word in command["Args"]]
+    words = [literal_of(word) or "" for word in command["Args"]]
     match words:
         case ["date", form]:
             return re.fullmatch(r"\+(?:%[sNYmdHMSj])+", form) is not None
@@ -167,7 +186,7 @@ def prints_integer(substitution: Node) -> bool:
 
 def prints_integers(word: Node) -> bool:
     """Whether an unquoted substitution, or a range in braces, gives integers and nothing else."""
-    if re.fullmatch(r"\{-?\d+\.\.-?\d+(?:\.\.\d+)?\}", _literal(word) or ""):
+    if re.fullmatch(r"\{-?\d+\.\.-?\d+(?:\.\.\d+)?\}", literal_of(word) or ""):
         return True
     parts = word.get("Parts", [])
     if len(parts) != 1 or parts[0].get("Type") != "CmdSubst":
@@ -176,8 +195,8 @@ def prints_integers(word: Node) -> bool:
     command = statements[0].get("Cmd", {}) if len(statements) == 1 else {}
     if command.get("Type") != "CallExpr" or command.get("Assigns"):
         return False
-    words = [_literal(word) for word in command["Args"]]
-    if None in words or any(re.match(r"-\w*[al]|--list", word or "") for word in words):
+    words = [literal_of(word) for word in command["Args"]]
+    if any(word is None or not re.fullmatch(_ONLY_IDS, word) for word in words):
         return False
     return words[0] in ("pgrep", "pidof") or (
         words[0] == "seq" and all(_INTEGER.fullmatch(word or "") for word in words[1:])
@@ -198,8 +217,8 @@ def harmless_in_environment(name: str, value: str) -> bool:
     return _HARMLESS_IN_ENVIRONMENT.fullmatch(name) is not None
 
 
-def _literal(word: Node) -> str | None:
-    """The text of a word that is nothing but literal text."""
+def literal_of(word: Node) -> str | None:
+    """The text of a word that is nothing but literal text; of `$'…'` it is not told."""
     parts = word.get("Parts")
     if parts is None:
         value = word.get("Value")
@@ -208,13 +227,14 @@ def _literal(word: Node) -> str | None:
     for part in parts:
         inner = part.get("Parts", []) if part.get("Type") == "DblQuoted" else [part]
         for piece in inner:
-            if piece.get("Type") not in ("Lit", "SglQuoted"):
+            if piece.get("Type") not in ("Lit", "SglQuoted") or piece.get("Dollar"):
                 return None
             texts.append(piece.get("Value", ""))
     return "".join(texts).replace("\\", "")
 
 
-def _objects(value: Any) -> Iterator[Node]:  # noqa: ANN401 - JSON
+def objects(value: Any) -> Iterator[Node]:  # noqa: ANN401 - JSON
+    """Every node within, itself included."""
     stack = [value]
     while stack:
         found = stack.pop()

@@ -20,7 +20,8 @@ _GUESSED = re.compile(r"(?:[^/@]*@)?(?:ftp|dict|ldap|imap|smtp|pop3)\.", re.I)
 """Hosts for which curl takes another protocol than HTTP if the URL names none."""
 _METADATA = re.compile(
     r"169\.254\.169\.254|169\.254\.170\.2|\[?fd00:ec2::254|metadata\.google|100\.100\.100\.200"
-    r"|192\.0\.0\.192|2852039166|0xa9fea9fe|instance-data", re.I
+    r"|192\.0\.0\.192|2852039166|0xa9|instance-data|\b0+251\.|\b169\.(?:254|16\d{6})\b|a9fe:a9fe"
+    r"|//(?:[^/@]*@)?metadata(?:[:/]|$)", re.I
 )  # fmt: skip
 _ACTS = re.compile(
     r"(?:[/?&=_.-])(?:reboot|restart|shutdown|poweroff|halt|reset|reload|delete|destroy|remove|purge"

@@ -48,6 +48,8 @@ class Word:
         """Whether it begins with a dash, or may."""
         if self.known:
             return self.text.startswith("-") and self.text != "-"
+        if not _MARK.search(self.text):
+            return self.text.startswith("-")  # `$(which X)`: this, or nothing
         return self.splits or not self.prefix or self.prefix.startswith("-")
 
     @property
