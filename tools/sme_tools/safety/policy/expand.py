@@ -17,7 +17,9 @@ from sme_tools.safety.policy.variables import (
 )
 from sme_tools.safety.policy.verdict import READS, Ruling, change
 from sme_tools.safety.policy.words import (
+    MANY,
     MARKS,
+    ONE,
     SUBSTITUTED,
     TOO_MANY,
     UNKNOWN,
@@ -33,6 +35,13 @@ if TYPE_CHECKING:
     from sme_tools.safety.policy.tree import Tree
 
 _NUMERIC_PARAMETERS = set("#?$!")
+_KERNEL_NAMES = re.compile(
+    rf"/dev/(?!shm|mqueue|[{MANY}{ONE}]+/)(?:[\w.-]|[{MANY}{ONE}])+"
+    rf"|/proc/[\w{MANY}{ONE}]+(?:/(?!cwd|root|fd|task)[a-z_]+)?"
+    rf"|/sys/(?:block|class/(?:net|block|hwmon|thermal|nvme|drm|scsi_host|fc_host|infiniband))"
+    rf"/(?:[\w./-]|[{MANY}{ONE}])+"
+)
+"""Globs over names that the kernel makes: none has a blank in it, so none becomes two words."""
 _PLAIN_VALUE = re.compile(rf"[^\s*?\[\\{MARKS}]*")
 
 
@@ -205,7 +214,8 @@ class Expander:
             return UNKNOWN, False, False
         value = self._tree.value(name)
         if value is not None and _is_plain(part):
-            if quoted or _PLAIN_VALUE.fullmatch(value.text):
+            plain = _PLAIN_VALUE.fullmatch(value.text) or _KERNEL_NAMES.fullmatch(value.text)
+            if quoted or (plain and not value.splits):
                 return value.text, value.untrusted, False
             numeric = self._tree.variables.is_numeric(name)
             return UNKNOWN, value.untrusted, not numeric

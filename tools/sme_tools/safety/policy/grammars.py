@@ -24,7 +24,9 @@ _TO_OUTPUT = {
 }  # fmt: skip
 _JQ_OUTSIDE = re.compile(r"\b(?:import|include|input_filename|get_search_list|modulemeta)\b")
 _YQ_OUTSIDE = re.compile(r"\b(?:load\w*|strload|system|exec|import|include|split_doc)\b")
-_PS_VALUES = {"-": "oOpCgGtuUsqnN", "": "oOpqtUkN"}
+_PS_VALUES = {"-": "oOpCgGtuUsqn", "": "oOpqtUkN"}
+_PS_OF_BSD = re.compile(r"[^AacCdeFfgGHjlLMmNnOopPqsTtuUVwyZ]")
+"""With one of these after a dash, ps takes all that comes after a dash as without one."""
 _BUNDLED_VALUES = "fbCTXKgVNLHIF"
 _IW = re.compile(
     r"list|phy|dev|features|--version|reg get|(?:phy\d+|phy phy\d+) (?:info|channels|reg get)"
@@ -82,6 +84,7 @@ def json_filter(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rul
 def ps(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     """`ps`, whose options come with a dash and without; without, `e` shows environments."""
     shows = change("ps shows the environments of processes, which hold secrets")
+    strange = every = False
     queue = list(words)
     while queue:
         word = queue.pop(0)
@@ -95,9 +98,13 @@ def ps(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
         own = letters if at is None else letters[:at]
         if (not dash and "e" in own) or re.search(r"ux?e|uxw*e", letters if dash else ""):
             return shows
+        strange |= bool(dash) and (
+            _PS_OF_BSD.search(own) is not None or letters[at or 0] in "uUgGt"
+        )
+        every |= bool(dash) and "e" in own
         if at == len(letters) - 1 and queue and "environ" in queue.pop(0).text:
             return shows
-    return READS
+    return shows if strange and every else READS
 
 
 def tar(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
@@ -106,6 +113,8 @@ def tar(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     options = found.options
     ruling = rule_of(tree, name, spec, found)
     if options & {"-x", "--extract", "--get"}:
+        if any(paths.names_secret(member, "/") for member in found.operands):
+            ruling = ruling.worse(change("tar would show secrets out of an archive"))
         if not options & {"-O", "--to-stdout"}:
             ruling = ruling.worse(change("tar -x writes the files it unpacks"))
     elif not options & {"-t", "--list", "-d", "--diff", "--compare", "--version", "--help"}:

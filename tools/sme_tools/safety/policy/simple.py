@@ -183,7 +183,8 @@ def _operands(tree: Tree, name: str, spec: Spec, found: Arguments) -> list[Rulin
 
 def _is_number(words: list[Word]) -> bool:
     """Whether the one word there is, if any, may be a number."""
-    return bool(words) and (not words[0].known or re.fullmatch(r"\+?\d[^:]*", words[0].text) is not None)
+    number = re.compile(r"\+?\d[^:]*")  # with a colon it is a time
+    return bool(words) and (not words[0].known or number.fullmatch(words[0].text) is not None)
 
 
 def _has_form(spec: Spec, word: Word) -> bool:

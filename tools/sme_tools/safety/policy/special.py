@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from sme_tools.safety.policy import clients, grammars, paths, web_clients
+from sme_tools.safety.policy import clients, grammars, operand_rules, paths, web_clients
 from sme_tools.safety.policy.arguments import take_apart
 from sme_tools.safety.policy.find_expression import find
 from sme_tools.safety.policy.program import Spec
@@ -292,9 +292,11 @@ SPECIAL: dict[str, Judge] = {
     "compressor": grammars.compressor,
     "dd": dd,
     "environment": environment,
+    "file_type": operand_rules.file_type,
     "find": find,
     "interpreter": interpreter,
     "json_filter": grammars.json_filter,
+    "listing": operand_rules.listing,
     "kubernetes_objects": clients.kubernetes_objects,
     "multicall": clients.multicall,
     "needs_command": grammars.needs_command,
@@ -304,6 +306,8 @@ SPECIAL: dict[str, Judge] = {
     "quiet_input": grammars.quiet_input,
     "redis": clients.redis,
     "remove": remove,
+    "response_files": operand_rules.response_files,
+    "sequence": operand_rules.sequence,
     "services": grammars.services,
     "set_parameters": set_parameters,
     "shell": shell,
@@ -311,6 +315,7 @@ SPECIAL: dict[str, Judge] = {
     "trap": trap,
     "sql_client": clients.sql_client,
     "sqlite": clients.sqlite,
+    "tail": operand_rules.tail,
     "tar": grammars.tar,
     "test": test,
     "verbs": clients.verbs,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from sme_tools.safety.policy.arguments import Arguments, take_apart
 from sme_tools.safety.policy.program import Spec
@@ -46,6 +47,9 @@ def web_client(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruli
                 ruling = ruling.worse(change(f"{name} {option} writes to {value.shown}"))
     if name == "wget":
         ruling = ruling.worse(_only_prints(found))
+    for option in ("--resolve", "--connect-to"):
+        if any(_METADATA.search(value.text) for value in found.values.get(option, [])):
+            ruling = ruling.worse(change("a cloud's metadata service hands out credentials"))
     for word in [*found.operands, *found.values.get("--url", [])]:
         ruling = ruling.worse(_address(name, word))
     return ruling
@@ -77,7 +81,10 @@ def _address(name: str, word: Word) -> Ruling:
         return change(f"{name} may take another protocol than HTTP for {word.shown}")
     if _METADATA.search(text):
         return change("a cloud's metadata service hands out credentials")
-    path = re.sub(r"^(?:https?://)?[^/?]*", "", text, flags=re.I)
+    path = re.sub(r"^(?:https?://)?[^/?]*", "", unquote(text), flags=re.I)
+    path = re.sub(r"([a-z])([A-Z])", r"\1_\2", path)
+    if re.search(r"\[\w+-\w+", path):
+        return change(f"{name} may ask for each address of a range")
     if acts := _ACTS.search(path):
         return change(f"asking for {acts[0].lstrip('/?&=_.-')} may be more than reading")
     return READS

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sme_tools.safety.policy import paths
-from sme_tools.safety.policy.verdict import READS, Ruling, change
+from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
 from sme_tools.safety.policy.words import Word
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def sed(tree: Tree, name: str, script: Word) -> Ruling:
     if not script.known:
         return change("a sed script that can't be known before may write or run anything")
     text = script.text
+    if re.match(r"\s*:\s*(\w+)\s*[;\n]\s*b\s*\1\b", text):
+        return refuse("the sed script does not end")
     at = 0
     while at < len(text):
         if text[at] in " \t\n;}":
