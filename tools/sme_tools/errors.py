@@ -13,7 +13,7 @@ SmeError
 │   └── SnapshotInvalid       not a snapshot, cut short or altered
 ├── HostError                 one host; the others go on (exit code 3)
 │   ├── HostUnreachable       no connection could be made; nothing ran
-│   ├── AuthenticationFailed  connected, but no credential was accepted
+│   ├── AuthenticationFailed  connected, but no credential was accepted, or sudo's was not
 │   ├── HostKeyUnknown        first contact: nobody has vouched for this key yet
 │   ├── HostKeyChanged        the key differs from the one on record
 │   ├── HostKeyRevoked        known_hosts marks this key @revoked
@@ -113,7 +113,7 @@ class HostUnreachable(HostError):
 
 
 class AuthenticationFailed(HostError):
-    """The host was reached, but accepted none of the credentials offered."""
+    """The host was reached, but accepted none of the credentials offered; for sudo, not its own."""
 
     remedy = (
         "Load a key that the host accepts into your agent: ssh-add KEYFILE. Or name it: "

@@ -5,7 +5,8 @@
     command:pass show nas     a program's first line of output; no shell reads the line
     file:~/.config/sme/key    a file's first line; refused if others can read or replace it
 
-The value is fetched where it is needed, comes as a SecretStr, and is kept nowhere.
+The value is fetched where it is needed, comes as a SecretStr, and is kept no longer than the
+connection that needs it.
 """
 
 from __future__ import annotations

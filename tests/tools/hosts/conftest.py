@@ -7,6 +7,7 @@ from sme_tools.hosts.script import Script, Step
 from sme_tools.hosts.ssh.hop import SshOptions
 from sme_tools.hosts.ssh.transport import SshTransport
 from sshd import Client, Sshd
+from sudoer import new_sudoer
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,14 @@ def server():
 @pytest.fixture
 def client(own_folders):
     return Client(own_folders)
+
+
+@pytest.fixture
+def sudoer(client, monkeypatch):
+    """An account that sudo asks for its password, which WEB1_SUDO holds."""
+    with new_sudoer(client) as sudoer:
+        monkeypatch.setenv("WEB1_SUDO", sudoer.password)
+        yield sudoer
 
 
 @pytest.fixture

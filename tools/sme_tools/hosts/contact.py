@@ -21,12 +21,17 @@ def contact(
     script = Script(_STEPS, sudo=host.sudo, purpose=purpose)
     answers = {item.step: item for item in transport.run(script, timeout_s=timeout_s)}
     privilege = answers["root"].privilege
+    user = answers["user"].stdout.strip()
     if privilege == "user":
-        root = "no: " + ("sudo asks for a password" if host.sudo else "sudo is not allowed here")
+        asks = "sudo asks for a password; sudo_password in hosts.yaml says where it is"
+        root = f"no: {asks if host.sudo else 'sudo is not allowed here'}"
     else:
         root = "yes" if privilege == "root" else "through sudo"
+    if host.sudo_password is not None and transport.account not in (None, user):
+        # The script as a whole was root's, so `id` does not tell whose account it is.
+        user, root = str(transport.account), "through sudo, with a password"
     return {
         "system": answers["system"].stdout.strip(),
-        "user": answers["user"].stdout.strip(),
+        "user": user,
         "reads as root": root,
     }

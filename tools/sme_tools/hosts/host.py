@@ -36,6 +36,9 @@ class Host(BaseModel):
     """The recorded host to replay; set for transport `replay` only."""
     sudo: bool = False
     """Whether `sudo -n` may be tried where a fact needs root."""
+    sudo_password: SecretSource | None = None
+    """Where the password is that sudo asks its account for. With it, a script that has a step which
+    needs root runs as root as a whole, through one sudo."""
     groups: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     variables: dict[str, str | int | float | bool] = Field(default_factory=dict)

@@ -239,6 +239,7 @@ def _merge(name: str, entry: HostEntry, layers: list[Grouping]) -> Host:
         user=entry.user,
         identity_file=entry.identity_file,
         passphrase=entry.passphrase,
+        sudo_password=entry.sudo_password,
         sudo=sudo,
         groups=entry.groups,
         tags=entry.tags,

@@ -42,6 +42,8 @@ class HostEntry(Grouping):
     identity_file: Path | None = None
     passphrase: SecretSource | None = None
     """Where the passphrase of its key is: `env:NAME`, `file:PATH` …"""
+    sudo_password: SecretSource | None = None
+    """Where the password is that sudo asks its account for."""
     groups: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from sme_tools.errors import HostLost, NoPosixShell
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
 from sme_tools.hosts.purpose import own_account
+from sme_tools.hosts.root_shell import RootShell, Stream, SudoPassword
 from sme_tools.hosts.script import Script, ScriptReader
 from sme_tools.hosts.transport import Closing
 
@@ -29,6 +31,7 @@ class LocalTransport(Closing):
     def __init__(self, host: Host, *, shell: tuple[str, ...] = ("/bin/sh",)) -> None:
         self._host = host
         self._shell = shell
+        self._password = SudoPassword(host)
         self._running: set[subprocess.Popen[bytes]] = set()
 
     @property
@@ -37,12 +40,15 @@ class LocalTransport(Closing):
         return own_account()
 
     def run(self, script: Script, *, timeout_s: float) -> Iterator[Evidence]:
-        """See `Transport.run`."""
+        """See `Transport.run`. The time that sudo takes to ask for a password is not counted."""
         reader = ScriptReader(script, self._host.name)
         deadline = time.monotonic() + timeout_s
         process = self._start()
         self._running.add(process)
         try:
+            if self._password.serves(script):
+                self._become_root(process, timeout_s)
+                deadline = time.monotonic() + timeout_s
             yield from self._read(process, script, reader, deadline)
         finally:
             self._running.discard(process)
@@ -70,6 +76,11 @@ class LocalTransport(Closing):
             raise NoPosixShell(
                 f"{self._shell[0]} can't be started: {error}", host=self._host.name
             ) from error
+
+    def _become_root(self, process: subprocess.Popen[bytes], limit_s: float) -> None:
+        shell = RootShell(_Pipes(process), self._password, self._host.name, limit_s=limit_s)
+        if not shell.enter():
+            raise NoPosixShell(f"/bin/sh gave: {shell.noise!r}", host=self._host.name)
 
     @staticmethod
     def _read(
@@ -103,8 +114,34 @@ class LocalTransport(Closing):
 
     def close(self) -> None:
         """End the scripts that still run, in other threads; they see a lost host."""
+        self._password.forget()
         for process in list(self._running):
             _ask_to_end(process)
+
+
+class _Pipes:
+    """A `Wire` to a child process."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin and process.stdout and process.stderr
+        self._stdin = process.stdin
+        self._open: dict[IO[bytes], Stream] = {process.stdout: "stdout", process.stderr: "stderr"}
+
+    def send(self, data: bytes) -> None:
+        """See `Wire.send`. What is sent here always fits into a pipe."""
+        _write(self._stdin, memoryview(data))
+
+    def receive(self, timeout_s: float) -> list[tuple[Stream, bytes]] | None:
+        """See `Wire.receive`."""
+        if not self._open:
+            return None
+        got = []
+        for pipe in select.select(list(self._open), [], [], timeout_s)[0]:
+            if data := os.read(pipe.fileno(), CHUNK_BYTES):
+                got.append((self._open[pipe], data))
+            else:
+                del self._open[pipe]
+        return got
 
 
 def _write(stdin: IO[bytes], data: memoryview) -> int:
@@ -131,4 +168,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait(END_LIMIT_S)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with suppress(subprocess.TimeoutExpired):  # root's may not be ours to kill
+        process.wait(END_LIMIT_S)

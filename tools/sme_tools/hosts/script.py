@@ -35,7 +35,8 @@ class Step:
     command: str
     timeout_s: int = 10
     needs_root: bool = False
-    """Run through `sudo -n` where the account is not root and the inventory allows it."""
+    """Run through `sudo -n` where the account is not root and the inventory allows it. Where the
+    inventory has a sudo_password, root runs the whole script (`sme_tools.hosts.root_shell`)."""
     record_as: str | None = None
     """What evidence and audit log say in the place of `command`: for one that carries the contents
     of a user's file, which are nobody's to read there."""

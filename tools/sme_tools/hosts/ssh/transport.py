@@ -13,6 +13,7 @@ import paramiko
 from sme_tools.errors import HostLost, HostUnreachable, NoPosixShell
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
+from sme_tools.hosts.root_shell import RootShell, Stream, SudoPassword
 from sme_tools.hosts.script import Script, ScriptReader
 from sme_tools.hosts.ssh.config import SshConfig, destination_of, resolve
 from sme_tools.hosts.ssh.connect import Connection, connect
@@ -38,6 +39,7 @@ class SshTransport(Closing):
     def __init__(self, host: Host, options: SshOptions | None = None) -> None:
         self._host = host
         self._options = options or SshOptions()
+        self._password = SudoPassword(host)
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._config: SshConfig | None = None
@@ -64,12 +66,16 @@ class SshTransport(Closing):
             self._connection = connect(hop, self._host.identity_file)
 
     def run(self, script: Script, *, timeout_s: float) -> Iterator[Evidence]:
-        """See `Transport.run`. The time to connect has its own limits and is not counted."""
+        """See `Transport.run`. The time to connect, and to become root with a password, has its
+        own limits and is not counted."""
         reader = ScriptReader(script, self._host.name)
         channel = self._open_channel()
         deadline = time.monotonic() + timeout_s
         try:
             self._start_shell(channel, deadline)
+            if self._password.serves(script):
+                self._become_root(channel, timeout_s)
+                deadline = time.monotonic() + timeout_s
             yield from _converse(channel, script, reader, deadline)
             if not reader.ended:
                 channel.status_event.wait(EXIT_STATUS_WAIT_S)
@@ -114,6 +120,14 @@ class SshTransport(Closing):
         finally:
             watchdog.cancel()
 
+    def _become_root(self, channel: paramiko.Channel, limit_s: float) -> None:
+        wire = ChannelWire(channel, self._host.name)
+        shell = RootShell(wire, self._password, self._host.name, limit_s=limit_s)
+        if shell.enter():
+            return
+        noise = f"; it said: {shell.noise!r}" if shell.noise else ""
+        raise self._no_shell("/bin/sh did not begin to run the script" + noise)
+
     def _is_alive(self) -> bool:
         return self._connection is not None and self._connection.session.is_active()
 
@@ -145,6 +159,7 @@ class SshTransport(Closing):
 
     def close(self) -> None:
         """End the connection. May be called twice; a later `run` connects again."""
+        self._password.forget()
         with self._lock:
             self._drop()
 
@@ -153,6 +168,38 @@ class SshTransport(Closing):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+class ChannelWire:
+    """A `Wire` to a shell on a host."""
+
+    def __init__(self, channel: paramiko.Channel, host: str) -> None:
+        self._channel = channel
+        self._host = host
+        self._poller = select.poll()
+        self._poller.register(channel.fileno(), select.POLLIN)
+
+    def send(self, data: bytes) -> None:
+        """See `Wire.send`."""
+        with suppress(OSError):  # the shell has gone; its output says why
+            self._channel.sendall(data)
+
+    def receive(self, timeout_s: float) -> list[tuple[Stream, bytes]] | None:
+        """See `Wire.receive`."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            # Seen before reading: what came until then is still read.
+            over = self._channel.eof_received or self._channel.closed
+            if got := _chunks(self._channel):
+                return got
+            if over:
+                break
+            if (left := deadline - time.monotonic()) <= 0:
+                return []
+            self._poller.poll(1000 * left)
+        if not self._channel.eof_received:
+            raise HostLost("the connection broke before the script began", host=self._host)
+        return None
 
 
 def _converse(
@@ -196,11 +243,17 @@ def _send(channel: paramiko.Channel, unsent: memoryview) -> memoryview:
 
 def _receive(channel: paramiko.Channel, reader: ScriptReader) -> bool:
     """Take one chunk of each stream, so that neither starves. False: there was none."""
-    got = False
+    chunks = _chunks(channel)
+    for stream, data in chunks:
+        reader.feed(stream, data)
+    return bool(chunks)
+
+
+def _chunks(channel: paramiko.Channel) -> list[tuple[Stream, bytes]]:
+    """What is there to read, at most one chunk of each stream."""
+    got: list[tuple[Stream, bytes]] = []
     if channel.recv_ready():
-        reader.feed("stdout", channel.recv(CHUNK_BYTES))
-        got = True
+        got.append(("stdout", channel.recv(CHUNK_BYTES)))
     if channel.recv_stderr_ready():
-        reader.feed("stderr", channel.recv_stderr(CHUNK_BYTES))
-        got = True
+        got.append(("stderr", channel.recv_stderr(CHUNK_BYTES)))
     return got
