@@ -15,7 +15,7 @@ WAIT_S = 30
 class Terminal:
     """A terminal of some size with a shell in it, in which `sme` can be typed."""
 
-    def __init__(self, folder, width, height, shell="sh"):
+    def __init__(self, folder, width, height, shell="sh", program=None):
         self.socket = folder / "tmux"
         self.commands = 0
         self.raw = folder / "raw"
@@ -23,7 +23,7 @@ class Terminal:
         rc.write_text(f"PS1='{PROMPT}'\n")  # a shell of root takes none from the environment
         environment = {
             **os.environ,
-            "PATH": f"{command_folder(folder)}:{os.environ['PATH']}:/usr/sbin",
+            "PATH": f"{command_folder(folder, program)}:{os.environ['PATH']}:/usr/sbin",
             "PYTHONPATH": os.pathsep.join(sys.path),
             "ENV": str(rc),
             "LC_ALL": "C.UTF-8",
@@ -83,13 +83,14 @@ class Terminal:
         self.tmux("kill-server")
 
 
-def command_folder(folder):
+def command_folder(folder, program=None):
     """A folder in which `sme` is the program under test, called by its own name."""
     bin = folder / "bin"
     if not bin.exists():
         bin.mkdir()
         (bin / "sme").write_text(
-            f"#!{sys.executable}\nfrom sme_cli.app import main\n\nif __name__ == '__main__':\n"
+            program
+            or f"#!{sys.executable}\nfrom sme_cli.app import main\n\nif __name__ == '__main__':\n"
             "    main()\n"
         )
         (bin / "sme").chmod(0o755)

@@ -30,6 +30,7 @@ from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incident import Incident
 from sme_memory.incident_lock import alone_with
 from sme_memory.incidents import IncidentStore
+from sme_tools.actions.host_lock import CANDIDATES
 from sme_tools.actions.journal import Change
 from sme_tools.actions.ports import Clock, SystemClock
 from sme_tools.errors import Interrupted, StateError, UsageError
@@ -65,6 +66,8 @@ class Colleague:
     reasoner: Callable[[], Reasoner] = RuleReasoner
     clock: Clock = field(default_factory=SystemClock)
     """For the time that a verification has to hold."""
+    lock_folders: tuple[str, ...] = CANDIDATES
+    """Where on a host the lock may be that keeps two changes apart; the same for everybody."""
 
     def investigate(
         self,
@@ -283,6 +286,7 @@ class Colleague:
                 self.approvals, incident.id, reasoner.name, reach.account, self.guard
             ),
             clock=self.clock,
+            lock_folders=self.lock_folders,
         )
 
     def _stream(

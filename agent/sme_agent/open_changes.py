@@ -67,6 +67,7 @@ class OpenChanges:
                 hands=hands,
                 look=HostLook(hands, self._at.case.checks),
                 clock=self._at.clock,
+                lock_folders=self._at.lock_folders,
             )
             self._open[change.id] = (transaction, hands)
         return self._open[change.id][0]

@@ -41,3 +41,5 @@ class Workspace:
     permission: Permission
     clock: Clock
     """For the time that a verification has to hold."""
+    lock_folders: tuple[str, ...]
+    """Where on a host the lock may be that keeps two changes apart."""

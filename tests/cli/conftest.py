@@ -40,9 +40,9 @@ def start_sme():
     """Start `sme ARGUMENTS…` as a process of its own."""
     started = []
 
-    def start(*arguments, under=(), **more):
+    def start(*arguments, under=(), program=("-m", "sme_cli"), **more):
         process = subprocess.Popen(
-            [*under, sys.executable, "-m", "sme_cli", *map(str, arguments)],
+            [*under, sys.executable, *program, *map(str, arguments)],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | more,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -6,12 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+import apart
 import lab
 from fixing import ISSUE, START, WRITE, Service
+from sme_cli import session
 from sshd import Client, Sshd
 from typed_commands import eventually
 
@@ -43,14 +44,19 @@ def incident(sme, service, diagnosed, own_folders):
 
 
 @pytest.fixture(autouse=True)
-def unlocked(sme, tmp_path):
-    """This machine, when nobody else changes it; no change of the test is left behind."""
-    lock = Path("/run/lock/debug-sme.lock")
-    eventually(lambda: not lock.exists(), 60)
+def locked_apart(sme, tmp_path, monkeypatch):
+    """Locks of the test's own; no change of it is left behind."""
+    monkeypatch.setattr(session, "colleague", apart.colleague_of(tmp_path / "locks"))
     yield
     (tmp_path / "go").touch()
     for incident in sme("incidents", "list", "--json").json:
         sme("fix", incident["id"], "--resume", "--undo")
+
+
+@pytest.fixture
+def start_apart(start_sme, tmp_path):
+    """Start `sme ARGUMENTS…` as a process of its own that has the locks of the test."""
+    return lambda *words: start_sme(*words, program=(apart.__file__, str(tmp_path / "locks")))
 
 
 @pytest.fixture
@@ -315,7 +321,7 @@ def test_the_first_that_fails_keeps_the_change_from_the_others(sme, service, web
 
 
 @pytest.fixture
-def killed_in_mid_change(incident, service, start_sme, digest):
+def killed_in_mid_change(incident, service, start_apart, digest):
     """The command of the first step waits for a file; then sme is killed as by a power cut."""
     go = service.folder.parent / "go"
     begun = service.folder.parent / "begun"
@@ -323,7 +329,7 @@ def killed_in_mid_change(incident, service, start_sme, digest):
         "run: cp", f"run: touch {begun}; until [ -e {go} ]; do sleep 0.1; done; cp"
     )
     service.teach(slow, START)
-    running = start_sme("fix", "last", "--issue", ISSUE, "--approve", digest())
+    running = start_apart("fix", "last", "--issue", ISSUE, "--approve", digest())
     eventually(begun.exists)
     running.process.send_signal(signal.SIGKILL)
     running.wait()
@@ -348,10 +354,26 @@ def test_a_kill_in_mid_change_is_taken_back(sme, service, killed_in_mid_change):
     assert service.files == BEFORE
 
 
-def test_ctrl_c_in_mid_change_says_how_to_go_on(incident, sme, service, start_sme, digest):
+def test_of_two_that_resume_at_once_one_does_it_and_the_other_says_so(
+    service, killed_in_mid_change, start_apart, sme
+):
+    go = killed_in_mid_change
+    both = [start_apart("fix", "--resume", *words) for words in ([], ["--undo"])]
+    go.touch()
+    codes = sorted(one.wait().code for one in both)
+    assert codes[0] == 0, "one was done"
+    assert codes[1] in (0, 2), "the other was kept away, or came when all was over"
+    (repair,) = sme("incidents", "show", "--json").json["repairs"]
+    done = {"settings", "started"} <= set(service.files)
+    assert repair["outcome"] == (
+        "fixed_after_retry" if done else "verification_failed_rolled_back"
+    ) or (done and repair["outcome"] == "fixed")
+
+
+def test_ctrl_c_in_mid_change_says_how_to_go_on(incident, sme, service, start_apart, digest):
     begun = service.folder.parent / "begun"
     service.teach(WRITE.replace("run: cp", f"run: touch {begun}; cp"), START, hold_s=60)
-    running = start_sme("fix", "last", "--issue", ISSUE, "--approve", digest())
+    running = start_apart("fix", "last", "--issue", ISSUE, "--approve", digest())
     eventually(begun.exists)
     running.process.send_signal(signal.SIGINT)
     answer = running.wait()
