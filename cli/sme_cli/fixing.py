@@ -112,6 +112,7 @@ class Fix:
             screen_follows=False,
             live=live,
             hear=lambda event: self._hear(event, live),
+            go_on=f"sme fix --resume {self.incident.id}",
         )
         approver.name_what_fits_nothing()
         self.incident = outcome.incident

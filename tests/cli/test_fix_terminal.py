@@ -3,10 +3,10 @@
 import json
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 
+import apart
 from fixing import HEAD, ISSUE, START, TAIL, WRITE, Service
 from terminal import Terminal
 from typed_commands import eventually
@@ -27,9 +27,7 @@ def service(tmp_path, own_folders):
 @pytest.fixture
 def at(tmp_path, own_folders, service):
     """A terminal of a user who has diagnosed this machine."""
-    lock = Path("/run/lock/debug-sme.lock")
-    eventually(lambda: not lock.exists(), 60)
-    opened = Terminal(tmp_path, 80, 50)
+    opened = Terminal(tmp_path, 80, 50, program=apart.program(tmp_path / "locks"))
     opened.run("sme diagnose localhost > /dev/null")
     yield opened
     opened.run("sme fix --resume --undo < /dev/null")
@@ -146,6 +144,28 @@ def test_ctrl_c_before_anything_was_done_changes_nothing(at, service):
     left = at.answer()
     assert (at.code, service.files) == (130, BEFORE)
     assert "stopped before anything was changed" in left
+
+
+def test_ctrl_c_while_a_command_runs_is_heard_and_a_second_one_ends_at_once(at, service):
+    begun, go = service.folder / "begun", service.folder.parent / "go"
+    slow = WRITE.replace(
+        "run: cp", f"run: touch {begun}; until [ -e {go} ]; do sleep 0.1; done; cp"
+    )
+    service.teach(slow)
+    at.start(FIX)
+    asked(at)
+    answer(at, "y")
+    eventually(begun.exists)
+    at.press("C-c")
+    eventually(lambda: "stops after this, Ctrl-C again: at once" in at.screen())
+    at.press("C-c")
+    left = " ".join(at.answer().split())
+    assert at.code == 130
+    assert "ended at once; a command that was running goes on" in left
+    assert "Traceback" not in left
+    assert re.search(r"Go on: sme fix --resume [0-9]{8}-", left)
+    go.touch()
+    assert "localhost: fixed" in at.run("sme fix --resume < /dev/null")
 
 
 def test_ctrl_d_leaves_it_waiting(at, service):

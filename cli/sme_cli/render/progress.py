@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from sme_agent.events import (
     Changing,
@@ -21,6 +22,7 @@ from sme_agent.events import (
     NotKept,
     StepStarted,
 )
+from sme_cli import exit_codes
 from sme_cli.render.changing import waited_for
 from sme_cli.render.out import complain, console
 from sme_memory.incident import Incident
@@ -52,6 +54,7 @@ def follow(
     screen_follows: bool,
     live: Live | None = None,
     hear: Hear = lambda event: None,
+    go_on: str = "sme diagnose --resume last",
 ) -> Outcome:
     """Show an investigation's events as they come; returns how it ended.
 
@@ -59,9 +62,10 @@ def follow(
     told of every event; to print it pauses the `live` line.
 
     The first Ctrl-C sets `cancelled`, and the investigation saves what it has; a second one ends
-    the program at once.
+    the program at once, as a kill would, and `go_on` is the command that is told then.
     """
-    with _first_interrupt_sets(cancelled), live or Live() as line:
+    line = live or Live()
+    with _first_interrupt_sets(cancelled, line.waiting, go_on), line:
         mute = screen_follows and sys.stderr.isatty()
         return _read(events, line.waiting.note, hear, mute=mute)
 
@@ -104,10 +108,13 @@ class Live:
 
 
 @contextmanager
-def _first_interrupt_sets(cancelled: threading.Event) -> Iterator[None]:
+def _first_interrupt_sets(
+    cancelled: threading.Event, waiting: Waiting, go_on: str
+) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         if cancelled.is_set():
-            signal.default_int_handler(number, frame)
+            _end_at_once(go_on)
+        waiting.stopping = True
         cancelled.set()
 
     before = signal.signal(signal.SIGINT, stop)
@@ -115,6 +122,15 @@ def _first_interrupt_sets(cancelled: threading.Event) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _end_at_once(go_on: str) -> NoReturn:
+    """End without a wait for the thread that waits for the host; no lock or buffer is touched."""
+    line = "\r\x1b[K\x1b[?25h" if sys.stderr.isatty() else ""
+    text = f"{line}sme: ended at once; a command that was running goes on\n     Go on: {go_on}\n"
+    with suppress(OSError):
+        os.write(2, text.encode())
+    os._exit(exit_codes.INTERRUPTED)
 
 
 def _read(events: Iterator[Event], note: Hear, hear: Hear, *, mute: bool) -> Outcome:
@@ -140,6 +156,8 @@ class Waiting:
     since: float = field(default_factory=time.monotonic)
     hosts: set[str] = field(default_factory=set)
     """Those that have answered anything."""
+    stopping: bool = False
+    """Whether Ctrl-C was heard, and only what has begun is waited for."""
 
     def note(self, event: Event) -> None:
         """Take over what an event says."""
@@ -163,4 +181,5 @@ class Waiting:
 
         waited = time.monotonic() - self.since
         lasting = f"{waited:.0f} s · " if waited >= SLOW_S else ""
-        return Text(lasting + self.text, no_wrap=True, overflow="ellipsis")
+        stopping = "stops after this, Ctrl-C again: at once · " if self.stopping else ""
+        return Text(stopping + lasting + self.text, no_wrap=True, overflow="ellipsis")
