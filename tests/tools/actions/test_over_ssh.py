@@ -15,6 +15,7 @@ from sme_tools.actions.plan import Verify
 from sme_tools.errors import HostLost, HostUnreachable
 from sme_tools.hosts.host import Host
 from sshd import Client, Sshd, descendants, needs_root, tool
+from sudoer import host, new_sudoer
 
 
 @pytest.fixture
@@ -241,6 +242,26 @@ def test_a_change_with_the_rights_of_sudo(own_folders, tmp_path):
             assert list(site.locks.iterdir()) == []
         finally:
             rule.unlink(missing_ok=True)
+
+
+@needs_root
+def test_a_change_with_the_rights_of_a_sudo_that_asks(own_folders, tmp_path, monkeypatch):
+    with new_sudoer(Client(own_folders)) as sudoer:
+        monkeypatch.setenv("WEB1_SUDO", sudoer.password)
+        site = Site(tmp_path, host())
+        fill(site.tree)
+        before = site.state()
+        first, second = two_steps(site.tree)
+        root = Verify(run="test $(id -u) = 0")
+        with site.hands:
+            failed, _ = site.carry_out(
+                first, second.model_copy(update={"verify": Verify(run="false")})
+            )
+            assert failed.outcome is Outcome.ROLLED_BACK, failed.reason
+            assert site.state() == before
+            change, _ = site.carry_out(first, second, action("true", verify=root))
+        assert change.outcome is Outcome.FIXED
+        assert list(site.locks.iterdir()) == []
 
 
 def test_a_command_that_was_promised_and_never_begun_is_known_not_to_have_run(tmp_path):
