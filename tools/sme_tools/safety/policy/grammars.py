@@ -23,10 +23,14 @@ _TO_OUTPUT = {
     "--version", "-h", "--help",
 }  # fmt: skip
 _JQ_OUTSIDE = re.compile(r"\b(?:import|include|input_filename|get_search_list|modulemeta)\b")
+_JQ_ENDLESS = re.compile(
+    r"\b(?:repeat|infinite|until|while|range\([^)]*e\d+)\b|\bdef\s+(\w+)[^:]*:.*\b\1\b.*;"
+)
 _YQ_OUTSIDE = re.compile(r"\b(?:load\w*|strload|system|exec|import|include|split_doc)\b")
 _PS_VALUES = {"-": "oOpCgGtuUsqn", "": "oOpqtUkN"}
 _PS_OF_BSD = re.compile(r"[^AacCdeFfgGHjlLMmNnOopPqsTtuUVwyZ]")
 """With one of these after a dash, ps takes all that comes after a dash as without one."""
+_SEARCH_INPUT = {"rg", "ag", "ack", "ack-grep"}
 _BUNDLED_VALUES = "fbCTXKgVNLHIF"
 _IW = re.compile(
     r"list|phy|dev|features|--version|reg get|(?:phy\d+|phy phy\d+) (?:info|channels|reg get)"
@@ -49,8 +53,8 @@ def pattern_first(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> R
             ruling = change(f"{pattern.shown} may turn out as more than a pattern")
     ruling = ruling.worse(rule_of(tree, name, spec, found))
     deep = spec.operands == "deep" or bool(spec.recursive & found.options)
-    if deep and not found.operands and tree.folder != "/":
-        # In / itself, where a script begins, such a search is a slip, and finds what it can.
+    if deep and not found.operands and (tree.folder != "/" or name not in _SEARCH_INPUT):
+        # Those read what is piped to them; in /, where a script begins, nothing else is meant.
         here = Word(".") if tree.folder else Word("/")
         ruling = ruling.worse(paths.reads(here, tree.folder, deep=True))
     return ruling
@@ -76,8 +80,10 @@ def json_filter(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rul
     ruling = READS
     if not found.options & _PATTERN_FILES and found.operands:
         script = found.operands.pop(0)
+        if _JQ_ENDLESS.search(script.text):
+            ruling = change(f"the filter of {name} may not end")
         if not script.known or outside.search(script.text):
-            ruling = change(f"the filter of {name} may read or run something else")
+            ruling = ruling.worse(change(f"the filter of {name} may read or run something else"))
     return ruling.worse(rule_of(tree, name, spec, found))
 
 
@@ -99,7 +105,7 @@ def ps(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
         if (not dash and "e" in own) or re.search(r"ux?e|uxw*e", letters if dash else ""):
             return shows
         strange |= bool(dash) and (
-            _PS_OF_BSD.search(own) is not None or letters[at or 0] in "uUgGt"
+            _PS_OF_BSD.search(own) is not None or letters[at or 0 : (at or 0) + 1] in (*"uUgGt",)
         )
         every |= bool(dash) and "e" in own
         if at == len(letters) - 1 and queue and "environ" in queue.pop(0).text:

@@ -77,6 +77,17 @@ _DISK = re.compile(
 )
 NULL_SINKS = re.compile(r"/dev/(?:null|stdout|stderr|fd/[12])\Z")
 
+_ENDLESS_FILES = re.compile(r"/dev/(?:zero|full|u?random)")
+_BOUNDS = {
+    "head": frozenset(("-c", "--bytes")),
+    "od": frozenset(("-N", "--read-bytes")),
+    "hexdump": frozenset(("-n", "--length")),
+    "hd": frozenset(("-n",)),
+    "xxd": frozenset(("-l", "-len")),
+    "cmp": frozenset(("-n", "--bytes")),
+}
+"""Options with which a program ends even where what it reads does not."""
+
 
 def resolved(path: str, folder: str | None = None) -> str:
     """A path without detours: `/proc/1/root/etc/../etc//shadow` is /etc/shadow."""
@@ -160,3 +171,10 @@ def writes(word: Word, folder: str | None = None) -> Ruling:
 def is_own_state(word: Word, folder: str | None = None) -> bool:
     """Whether the word names this program's memory, log or settings."""
     return _OWN_STATE.search(resolved(word.text, folder)) is not None
+
+
+def to_the_end(name: str, word: Word, options: set[str]) -> Ruling:
+    """Whether a program that reads this file with these options ever comes to an end."""
+    if _ENDLESS_FILES.fullmatch(word.text) and not options & _BOUNDS.get(name, frozenset()):
+        return change(f"{name} {word.shown} does not end")
+    return READS

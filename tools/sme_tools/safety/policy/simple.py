@@ -172,6 +172,7 @@ def _operands(tree: Tree, name: str, spec: Spec, found: Arguments) -> list[Rulin
         if spec.operands in ("files", "deep"):
             deep = spec.operands == "deep" or bool(spec.recursive & found.options)
             rulings.append(paths.reads(word, tree.folder, deep=deep))
+            rulings.append(paths.to_the_end(name, word, found.options))
         if not _has_form(spec, word):
             rulings.append(change(f"{name} {word.shown}: {spec.operand_reason}"))
     sure = [word for word in words if not word.splits]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sme_tools.safety.policy.verdict import READS, Ruling, change
+from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
 from sme_tools.safety.policy.words import Word
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _GOES_ON = {",", "{", "&&", "||", "?", ":"}
 """After these a new line does not end a statement."""
 _BEFORE_REGEX = {"return", "print", "printf", "in", "case"}
 _DIVIDE_OR_NOT = {")", "else", "do", "exit", "length", "next", "default", "delete", "BEGIN", "END"}
+_ENDLESS = re.compile(r"\bwhile\s*\(\s*[1-9]\d*\s*\)|\bfor\s*\(\s*[^;]*;\s*;")
 _MAX_PLACES = 20_000
 _NOT_UNDERSTOOD = "the awk program is not understood"
 
@@ -51,6 +52,8 @@ def awk(tree: Tree, name: str, script: Word) -> Ruling:
     if not script.known:
         return change("an awk program that can't be known before may write or run anything")
     text = script.text
+    if _ENDLESS.search(text) and not re.search(r"\b(?:exit|break|next|return)\b", text):
+        return refuse("the awk program does not end")
     readings, seen = [_Place()], set[_Place]()
     while readings:
         place = readings.pop()
