@@ -11,6 +11,7 @@ from sme_agent.resolution import Wish
 from sme_agent.workspace import Knowledge
 from sme_knowledge.bm25 import Bm25Retriever
 from sme_knowledge.store import KnownIssues
+from sme_memory.incident import Incident
 from sme_tools.actions.events import Verified
 from sme_tools.actions.outcome import Outcome
 from sme_tools.checks.check import shipped_checks
@@ -76,8 +77,11 @@ def at(colleague, folder, tmp_path):
             load_knowledge=lambda: Knowledge(
                 shipped_checks(), issues, Bm25Retriever(issues.current())
             ),
+            lock_folders=(str(locks),),
         )
 
+    locks = tmp_path / "locks"
+    locks.mkdir()
     return make
 
 
@@ -86,9 +90,20 @@ def host():
     return Host(name="here", transport="local")
 
 
+_DIAGNOSED: dict[str, str] = {}
+"""By host, the first diagnosis of it: one baseline is enough for all tests."""
+
+
 def diagnosed(colleague, host):
-    *_, last = colleague.investigate([host], targets=[host.name])
-    return last.incident
+    """A diagnosed incident of this host, in the store of this colleague."""
+    if host.name not in _DIAGNOSED:
+        *_, last = colleague.investigate([host], targets=[host.name])
+        _DIAGNOSED[host.name] = last.incident.model_dump_json()
+    fresh = Incident.begin([host.name])
+    incident = Incident.model_validate_json(_DIAGNOSED[host.name])
+    incident = incident.model_copy(update={"id": fresh.id})
+    colleague.incidents.create(incident)
+    return incident
 
 
 WISH = Wish(issue="settings-missing")
