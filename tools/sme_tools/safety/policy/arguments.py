@@ -10,6 +10,9 @@ from sme_tools.safety.policy.program import Spec
 from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
 from sme_tools.safety.policy.words import Word
 
+CLIMBS = re.compile(r"(?:^|[/=:])\.\./")
+"""A path that leaves the folder which its form begins with."""
+
 
 @dataclass
 class Arguments:
@@ -148,7 +151,9 @@ def _value(name: str, spec: Spec, option: str, value: Word, found: Arguments) ->
     if value.splits and spec.has_harmful_options:
         found.rule(change(f"{value.shown} may turn out as more than one word"))
     found.values.setdefault(option, []).append(value)
-    if kind == "forms" and not (value.known and re.fullmatch(form, value.text)):
+    if kind == "forms" and (
+        not value.known or CLIMBS.search(value.text) or not re.fullmatch(form, value.text)
+    ):
         found.rule(change(f"{name} {option} {value.shown} is not known to only read"))
     if kind == "files":
         found.files.append(value)

@@ -34,6 +34,9 @@ def kubernetes_objects(tree: Tree, name: str, spec: Spec, words: Sequence[Word])
     templated = "--template" in found.options or not all(
         value.known and _NAMES_ONLY.fullmatch(value.text) for value in formats
     )
+    for word in found.files:
+        if re.match(r"https?:", word.text):
+            ruling = ruling.worse(change(f"{name} -f asks {word.shown}"))
     if not templated and "--show-managed-fields" not in found.options and "get" in name:
         return ruling
     for word in [*found.operands, *found.files]:
@@ -116,6 +119,15 @@ def redis(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
             return ruling.worse(refuse(f"{name} alone waits for a person", f"{name} COMMAND"))
         return ruling.worse(change(f"{name} runs what it reads from standard input"))
     return ruling.worse(redis_command(name, found.operands))
+
+
+def rpm(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
+    """`rpm -q`, `rpm -V`, which runs the scripts of a package that is a file."""
+    found = take_apart(name, spec, words)
+    ruling = rule_of(tree, name, spec, found)
+    if {"-V", "--verify"} & found.options and {"-p", "--package"} & found.options:
+        ruling = ruling.worse(change(f"{name} -Vp runs a script of the package"))
+    return ruling
 
 
 def pacman(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:

@@ -173,6 +173,17 @@ class Spec(Part):
         update |= {
             kind: {**getattr(self, kind), **getattr(child, kind)} for kind in ("change", "refused")
         }
+        # Not by `kinds`, which a copy would keep as it was.
+        named = child.flags | child.values | child.optional | child.files | child.scripts
+        for texts in (child.forms, child.endless, child.interactive, child.change, child.refused):
+            named |= {option for options in texts for option in options.split()}
+        own = {option for options in self.forms for option in options.split()} - named
+        inherited = {
+            " ".join(own & {*options.split()}): form
+            for options, form in self.forms.items()
+            if own & {*options.split()}
+        }
+        update |= {"forms": {**inherited, **child.forms}}
         update |= {"literal": self.literal or child.literal, "style": self.style}
         return child.model_copy(update=update)
 

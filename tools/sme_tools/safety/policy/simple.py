@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sme_tools.safety.policy import paths
-from sme_tools.safety.policy.arguments import Arguments, take_apart
+from sme_tools.safety.policy.arguments import CLIMBS, Arguments, take_apart
 from sme_tools.safety.policy.program import Spec, of, programs
 from sme_tools.safety.policy.verdict import (
     READS,
@@ -193,6 +193,8 @@ def _has_form(spec: Spec, word: Word) -> bool:
         return True
     if not word.known:
         return False
+    if spec.operand_form is not None and CLIMBS.search(word.text):
+        return False
     if spec.operand_form is not None and not re.fullmatch(spec.operand_form, word.text):
         return False
     return spec.denied_operands is None or not re.match(spec.denied_operands, word.text)
@@ -222,7 +224,8 @@ def _wrapped(tree: Tree, name: str, spec: Spec, found: Arguments, own: Ruling) -
     else:
         inner = judge_command(tree, rest)
     if spec.ends and inner.endless:
-        inner = replace(READS, network=inner.network)
+        rest_of_it = change(inner.changes) if inner.changes else READS
+        inner = replace(rest_of_it, network=inner.network)
     if own.endless and inner.verdict is Verdict.READ_ONLY and spec.shell:
         own = replace(own, instead=" ".join(word.shown for word in rest))
     return own.worse(inner)

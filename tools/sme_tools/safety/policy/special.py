@@ -306,6 +306,7 @@ SPECIAL: dict[str, Judge] = {
     "quiet_input": grammars.quiet_input,
     "redis": clients.redis,
     "remove": remove,
+    "rpm": clients.rpm,
     "response_files": operand_rules.response_files,
     "sequence": operand_rules.sequence,
     "services": grammars.services,

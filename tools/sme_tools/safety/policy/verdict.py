@@ -37,14 +37,22 @@ class Ruling:
     """Its output comes from another machine."""
     runs_input: bool = False
     """What it reads from standard input, it runs."""
+    changes: str | None = None
+    """Why it would be a change, too, if it is refused for not ending."""
+
+    @property
+    def _weight(self) -> tuple[int, bool]:
+        return self.verdict.gravity, not self.endless
 
     def worse(self, other: Ruling) -> Ruling:
         """The graver of the two; what is known of input and output is kept from both."""
-        graver = other if other.verdict.gravity > self.verdict.gravity else self
+        graver = other if other._weight > self._weight else self
+        reasons = [one.reason for one in (self, other) if one.verdict is Verdict.CHANGE]
         return replace(
             graver,
             network=self.network or other.network,
             runs_input=self.runs_input or other.runs_input,
+            changes=self.changes or other.changes or next(iter(reasons), None),
         )
 
 

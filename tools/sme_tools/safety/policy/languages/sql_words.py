@@ -86,7 +86,7 @@ _PLAIN = """count sum avg min max now round coalesce nullif length lower upper s
     percentile spread elapsed moving_average toint64 tofloat64 varchar decimal numeric integer
     int bigint smallint text bool real float double signed unsigned varchar2 nvarchar binary"""
 _FORMS = r"pg_get_(?:\w+def|expr|constraintdef|serial_sequence)|pg_stat_get_\w+|has_\w+_privilege"
-_FORMS += r"|pragma_(?:" + "|".join(sorted(PRAGMAS_WITH_ARGUMENT | PRAGMAS)) + ")"
+_FORMS += r"|pragma_(?:" + "|".join(sorted(PRAGMAS_WITH_ARGUMENT)) + ")"
 
 CALLS = re.compile("|".join([*{w.lower() for w in (_SYNTAX + " " + _PLAIN).split()}, _FORMS]))
 """What may stand before a parenthesis: words of the grammar, and functions that only compute.
