@@ -104,7 +104,8 @@ def set_parameters(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> 
     """`set`: options of the shell, and the words that `"$@"` stands for."""
     for at, word in enumerate(words):
         if word.text == "--" or not word.may_be_option:
-            tree.positional = list(words[at + (word.text == "--") :])
+            if tree.trusting:  # `setsid set` and a set in a branch leave them as they were
+                tree.positional = list(words[at + (word.text == "--") :])
             return READS
         if word.text in ("-o", "+o"):
             continue
