@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sme_agent.case import Case
 from sme_agent.checkpoints import checkpoints
 from sme_agent.events import Asked, Concluded, Event, NotKept
+from sme_agent.mended import unrecorded
 from sme_agent.nodes import Nodes, baseline, first_look
 from sme_agent.permission import Permission
 from sme_agent.questions import Ask, Question, answers_to, nobody
@@ -151,7 +152,7 @@ class Colleague:
         """
         with self._alone_with(incident):
             waiting = self.changes.to_resume(incident.id, back=undo)
-            if not waiting:
+            if not waiting and not unrecorded(incident, self.changes.of_incident(incident.id)):
                 raise UsageError(
                     f"no change of incident {incident.id} waits",
                     remedy=f"See what was done: sme incidents show {incident.id}",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sme_memory.incident import Claim, Incident
+from sme_tools.actions.journal import Change
 
 
 def left(incident: Incident) -> Iterator[tuple[str, Claim]]:
@@ -33,6 +34,16 @@ def left(incident: Incident) -> Iterator[tuple[str, Claim]]:
             mended[host, claim.known_issue] -= 1  # two causes may rest on one issue
             continue
         yield host, claim
+
+
+def unrecorded(incident: Incident, changes: Sequence[Change]) -> list[Change]:
+    """Of an incident's changes, those that are over and of which it does not know the outcome.
+
+    They are from a moment in which our own disk took the change's record, but not the incident.
+    """
+    known = {(one.change, one.outcome) for one in incident.repairs}
+    over = [one for one in changes if one.phase == "ended" and one.has_begun]
+    return [one for one in over if (one.id, one.outcome) not in known]
 
 
 def is_resolved(incident: Incident) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sme_agent.mended import is_resolved
+from sme_agent.mended import is_resolved, unrecorded
 from sme_agent.workspace import Workspace
 from sme_memory.incident import Repair, TimelineEntry
 from sme_tools.actions.hands import HostLook, TransportHands
@@ -34,6 +34,15 @@ class OpenChanges:
         With `back` also those of which an undo failed, which may be tried again.
         """
         return self._at.changes.to_resume(self._at.case.incident.id, back=back)
+
+    def catch_up(self) -> list[Change]:
+        """Put on the incident what it does not know of changes that are over; gives them."""
+        incident = self._at.case.incident
+        changes = self._at.changes.of_incident(incident.id)
+        over = unrecorded(incident, list(reversed(changes)))
+        for change in over:
+            self.record(change)
+        return over
 
     def go_on(self, change: Change) -> None:
         """Let a change that stood still go on."""

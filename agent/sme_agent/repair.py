@@ -161,6 +161,7 @@ class Repairs:
 
     def resume(self, state: InvestigationState) -> InvestigationState:
         """Find the changes that are not over, and go on with them or take them back."""
+        over = self._changes.catch_up()
         waiting = self._changes.waiting(back=state["goal"] == "undo")
         for change in waiting:
             if state["goal"] == "undo":
@@ -169,7 +170,8 @@ class Repairs:
             self._changes.go_on(change)
             if change.phase == "open":
                 self._tell(self.preview(change))
-        return self._next({**state, "changes": [change.id for change in waiting]})
+        ids = [change.id for change in [*over, *waiting]]
+        return self._next({**state, "changes": list(dict.fromkeys(ids))})
 
     def close(self) -> None:
         """End the connections of all changes."""

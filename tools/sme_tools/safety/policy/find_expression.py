@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sme_tools.safety.policy.paths import reads
 from sme_tools.safety.policy.program import Spec
 from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
-from sme_tools.safety.policy.words import UNKNOWN, Word
+from sme_tools.safety.policy.words import MANY, UNKNOWN, Word
 
 if TYPE_CHECKING:
     from sme_tools.safety.policy.tree import Tree
@@ -81,7 +82,9 @@ def _runs(tree: Tree, text: str, queue: list[Word], roots: list[Word]) -> Ruling
         return refuse(f"find {text} waits for a person", "-exec")
     ruling = READS
     for root in roots or [Word(".")]:
-        found = f"{root.text.rstrip('/')}/{UNKNOWN}"
+        # What find names lies below its root; where no secret lies there, any of it may be read.
+        no_secrets = root.text.startswith("/") and reads(root, deep=True) == READS
+        found = f"{root.text.rstrip('/')}/{MANY if no_secrets else UNKNOWN}"
         # The root itself is found too: `find / -exec rm -rf {} +`.
         for path in (root.text, found):
             words = [Word(word.text.replace("{}", path), word.splits) for word in command]

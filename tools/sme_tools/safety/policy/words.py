@@ -84,7 +84,9 @@ def unquoted(lit: str, *, glob: bool = True) -> str:
         if glob and char in "*?":
             out.append(MANY if char == "*" else ONE)
         elif glob and char == "[" and (end := lit.find("]", at + 2)) > 0:
-            out.append(ONE)
+            # `[n]ginx` is nginx, or stays as it is.
+            only = lit[at + 1] if end == at + 2 and lit[at + 1].isalnum() else None
+            out.append(only or ONE)
             at = end
         else:
             out.append(char)
