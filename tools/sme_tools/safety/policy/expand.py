@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from sme_tools.safety.policy.syntax import MAX_BYTES, Node, NotJudgeable
 from sme_tools.safety.policy.variables import (
-    ARITHMETIC_ASSIGNMENTS,
     harmful_to_assign,
     literal_of,
     prints_integer,
@@ -34,7 +33,7 @@ from sme_tools.safety.policy.words import (
 if TYPE_CHECKING:
     from sme_tools.safety.policy.tree import Tree
 
-_NUMERIC_PARAMETERS = set("#?$!")
+NUMERIC_PARAMETERS = set("#?$!")
 _KERNEL_NAMES = re.compile(
     rf"/dev/(?!shm|mqueue|[{MANY}{ONE}]+/)(?:[\w.-]|[{MANY}{ONE}])+"
     rf"|/proc/[\w{MANY}{ONE}]+(?:/(?!cwd|root|fd|task)[a-z_]+)?"
@@ -104,7 +103,7 @@ class Expander:
         quoted = len(parts) == 1 and parts[0].get("Type") == "DblQuoted"
         if len(parts) == 1 and parts[0].get("Type") == "DblQuoted":
             parts = parts[0].get("Parts", [])
-        if len(parts) != 1 or parts[0].get("Type") != "ParamExp" or not _is_plain(parts[0]):
+        if len(parts) != 1 or parts[0].get("Type") != "ParamExp" or not is_plain(parts[0]):
             return None
         words = self._tree.positional
         name = parts[0]["Param"]["Value"]
@@ -117,7 +116,7 @@ class Expander:
 
     def _known_list(self, parts: list[Node]) -> list[str] | None:
         """The words of an unquoted variable whose value is known and has blanks."""
-        if len(parts) != 1 or parts[0].get("Type") != "ParamExp" or not _is_plain(parts[0]):
+        if len(parts) != 1 or parts[0].get("Type") != "ParamExp" or not is_plain(parts[0]):
             return None
         value = self._tree.value(parts[0]["Param"]["Value"])
         if value is None or not value.known or _PLAIN_VALUE.fullmatch(value.text):
@@ -127,7 +126,7 @@ class Expander:
     def _printed_words(self, part: Node) -> list[Word]:
         """The words of an unquoted substitution: known ones of `$(seq 1 5)` and the like."""
         ruling, printed = self._tree.substitution(part)
-        self._rule(ruling)
+        self.rule(ruling)
         if printed is None and (name := _located([part])) is not None:
             return [Word(name, splits=True)]
         if printed is None or not all(_PLAIN_VALUE.fullmatch(text) for text in printed.split()):
@@ -180,13 +179,13 @@ class Expander:
                 return self._parameter(part, quoted=quoted)
             case "CmdSubst":
                 ruling, printed = self._tree.substitution(part)
-                self._rule(ruling)
+                self.rule(ruling)
                 if printed is not None and _PLAIN_VALUE.fullmatch(printed):
                     return printed, ruling.network, False
                 return UNKNOWN, ruling.network, not quoted
             case "ProcSubst":
                 ruling, _ = self._tree.substitution(part)
-                self._rule(ruling)
+                self.rule(ruling)
                 return SUBSTITUTED, ruling.network, False
             case "ArithmExp":
                 self.arithmetic(part["X"])
@@ -194,7 +193,7 @@ class Expander:
             case "ExtGlob":
                 return UNKNOWN, False, True
             case other:
-                self._rule(change(f"the shell construct {other} is not judged"))
+                self.rule(change(f"the shell construct {other} is not judged"))
                 return UNKNOWN, False, True
 
     def _double_quoted(self, part: Node) -> tuple[str, bool, bool]:
@@ -210,16 +209,16 @@ class Expander:
     def _parameter(self, part: Node, *, quoted: bool) -> tuple[str, bool, bool]:
         self._judge_parameter(part)
         name = part.get("Param", {}).get("Value", "")
-        if part.get("Length") or name in _NUMERIC_PARAMETERS:
+        if part.get("Length") or name in NUMERIC_PARAMETERS:
             return UNKNOWN, False, False
         value = self._tree.value(name)
-        if value is not None and _is_plain(part):
+        if value is not None and is_plain(part):
             plain = _PLAIN_VALUE.fullmatch(value.text) or _KERNEL_NAMES.fullmatch(value.text)
             if quoted or (plain and not value.splits):
                 return value.text, value.untrusted, False
             numeric = self._tree.variables.is_numeric(name)
             return UNKNOWN, value.untrusted, not numeric
-        if self._tree.variables.is_numeric(name) and _is_plain(part):
+        if self._tree.variables.is_numeric(name) and is_plain(part):
             return UNKNOWN, False, False
         untrusted = value.untrusted if value is not None else name in self._tree.untrusted
         return UNKNOWN, untrusted, not quoted
@@ -227,7 +226,7 @@ class Expander:
     def _judge_parameter(self, part: Node) -> None:
         """What an expansion runs by itself: words in it, subscripts, `@P`, `:=`."""
         if part.get("Excl"):
-            self._rule(change("an indirect expansion ${!…} can't be followed"))
+            self.rule(change("an indirect expansion ${!…} can't be followed"))
         if (index := part.get("Index")) is not None and _index(part) not in ("@", "*"):
             self.arithmetic(index)
         if (piece := part.get("Slice")) is not None:
@@ -239,9 +238,9 @@ class Expander:
         if (operation := part.get("Exp")) is None:
             return
         if operation.get("Op") == "@" and self._literal(operation) not in ("Q", "U", "u", "L", "a"):
-            self._rule(change("an expansion ${…@P} runs what its value says"))
+            self.rule(change("an expansion ${…@P} runs what its value says"))
         if operation.get("Op") in ("=", ":=") and harmful_to_assign(part["Param"]["Value"]):
-            self._rule(change(f"it sets {part['Param']['Value']}"))
+            self.rule(change(f"it sets {part['Param']['Value']}"))
         self._nested(operation.get("Word"))
 
     @staticmethod
@@ -254,54 +253,25 @@ class Expander:
             self._parts(value["Parts"], quoted=True, glob=False)
 
     def arithmetic(self, node: Node) -> None:
-        """Judge an arithmetic expression: a name in it is evaluated as an expression again, which
-        may run commands (`a[$(…)]`), so only what surely holds an integer may stand there."""
-        for key in ("X", "Y"):
-            if isinstance(node.get(key), dict):
-                self.arithmetic(node[key])
-        if node.get("Op") in ARITHMETIC_ASSIGNMENTS or node.get("Op") in ("++", "--"):
-            name = "".join(p.get("Value", "?") for p in (node.get("X") or {}).get("Parts", []))
-            if not re.fullmatch(r"\w+", name) or harmful_to_assign(name):
-                self._rule(change(f"arithmetic assigns {name}"))
-        for part in node.get("Parts", []):
-            self._arithmetic_part(part)
+        """Judge an arithmetic expression; see `judge_arithmetic`."""
+        from sme_tools.safety.policy.arithmetic import judge_arithmetic
 
-    def _arithmetic_part(self, part: Node) -> None:
-        match part.get("Type"):
-            case "Lit":
-                self._numbers(part["Value"])
-            case "ParamExp" if _is_plain(part) or part.get("Length"):
-                name = part["Param"]["Value"]
-                if not part.get("Length") and name not in _NUMERIC_PARAMETERS:
-                    self._number(name)
-            case "DblQuoted":
-                for inner in part.get("Parts", []):
-                    self._arithmetic_part(inner)
-            case "ArithmExp":
-                self.arithmetic(part["X"])
-            case "CmdSubst":
-                self._part(part, quoted=True, glob=False)
-                if not prints_integer(part):
-                    self._rule(change("arithmetic over a command's output may run what it prints"))
-            case _:
-                self._part(part, quoted=True, glob=False)
-                self._rule(change("arithmetic over this expansion may run what its value says"))
+        judge_arithmetic(self, node)
 
-    def _numbers(self, text: str) -> None:
-        if re.search(r"[$`\\]", text):
-            self._rule(change("arithmetic over a text may run what it says"))
-        for name in re.findall(r"[A-Za-z_]\w*", re.sub(r"\b\d+#?\w*", "", text)):
-            self._number(name)
+    def numbers_only(self, name: str) -> bool:
+        """Whether a variable surely holds an integer."""
+        return self._tree.variables.is_numeric(name)
 
-    def _number(self, name: str) -> None:
-        if not self._tree.variables.is_numeric(name):
-            self._rule(change(f"arithmetic over ${name} may run what its value says"))
+    def judge_part(self, part: Node) -> None:
+        """Judge what a part of a word runs while it is expanded."""
+        self._part(part, quoted=True, glob=False)
 
-    def _rule(self, ruling: Ruling) -> None:
+    def rule(self, ruling: Ruling) -> None:
+        """Take this into account."""
         self.ruling = self.ruling.worse(ruling)
 
 
-def _is_plain(part: Node) -> bool:
+def is_plain(part: Node) -> bool:
     """Whether it is `$x` or `${x}` and nothing more."""
     others = (
         "Excl",

@@ -52,7 +52,7 @@ def _primary(tree: Tree, spec: Spec, word: Word, queue: list[Word], roots: list[
     if text in _RUNS:
         return _runs(tree, text, queue, roots)
     if text == "-delete":
-        from sme_tools.safety.policy.special import is_everything
+        from sme_tools.safety.policy.destructive import is_everything
 
         whole = not queue and any(is_everything(root, tree.folder) for root in roots)
         if whole and len(roots) > 0:

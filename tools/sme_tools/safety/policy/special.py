@@ -8,14 +8,21 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from sme_tools.safety.policy import clients, grammars, operand_rules, paths, web_clients
+from sme_tools.safety.policy import (
+    clients,
+    destructive,
+    grammars,
+    operand_rules,
+    paths,
+    web_clients,
+)
 from sme_tools.safety.policy.arguments import take_apart
 from sme_tools.safety.policy.find_expression import find
 from sme_tools.safety.policy.program import Spec
 from sme_tools.safety.policy.simple import judge_command, refused_inside, rule_of
 from sme_tools.safety.policy.variables import harmless_in_environment
 from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
-from sme_tools.safety.policy.words import MANY, MARKS, UNKNOWN, Word
+from sme_tools.safety.policy.words import UNKNOWN, Word
 
 if TYPE_CHECKING:
     from sme_tools.safety.policy.tree import Tree
@@ -30,12 +37,6 @@ MOST_LITERALS = 20
 _LITERAL = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.S)
 _HARMLESS_SETTINGS = re.compile(r"pipefail|errexit|nounset|xtrace|noglob")
-_EVERYTHING = re.compile(
-    r"/|~|/(?:bin|boot|dev|etc|home|lib|lib32|lib64|libx32|media|mnt|nix|opt|proc|root|run|sbin"
-    r"|snap|srv|sys|usr|var)|/usr/(?:bin|lib|lib64|sbin|local|share)|/var/(?:lib|log|spool)"
-    r"|/etc/(?:pve|ssh|systemd|pam\.d)|/home/[^/]+|/boot/(?:efi|grub)"
-)
-"""Folders whose loss is the loss of the machine."""
 
 
 def shell(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
@@ -181,54 +182,6 @@ def xargs(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     return ruling.worse(inner)
 
 
-def remove(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
-    """`rm` and what else takes files and folders away, gives them away or moves them."""
-    found = take_apart(name, spec, words)
-    ruling = change(f"{name}: {spec.reason or 'it takes files away'}")
-    if "--no-preserve-root" in found.options:
-        return refuse(f"{name} --no-preserve-root is meant for /")
-    recursive = bool(spec.recursive & found.options) or not spec.recursive
-    operands = found.operands
-    if name == "mv":
-        operands = operands[:-1]
-    if name in ("chmod", "chown", "chgrp"):
-        operands = operands[1:]
-    for word in operands:
-        if recursive and is_everything(word, tree.folder):
-            ruling = ruling.worse(refuse(f"{name} {word.shown} takes the machine down"))
-    return ruling
-
-
-def is_everything(word: Word, folder: str | None) -> bool:
-    """Whether the word means, or may mean, a folder without which the machine is lost."""
-    text = word.text
-    if word.known:
-        path = paths.resolved(text, folder)
-        return _EVERYTHING.fullmatch(path) is not None
-    if re.fullmatch(rf"[{UNKNOWN}]/?[{MARKS}.]*", text) and "/" in text:
-        return True  # $x/* of an x that is empty
-    path = paths.resolved(re.sub(r"^~[^/]*", "~", text), folder)
-    bare = re.sub(rf"/[{MANY}]+[^/]*$|/\.[{MARKS}]*$", "", path) or "/"
-    if _EVERYTHING.fullmatch(bare) and bare != path:
-        return not (bare in ("~",) or re.fullmatch(r"/home/[^/]+|/(?:mnt|media|srv|opt)", bare))
-    return re.fullmatch(rf"/[{MARKS}]+", path) is not None
-
-
-def dd(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
-    """`dd if=… of=…`."""
-    ruling = READS
-    for word in words:
-        key, _, value = word.text.partition("=")
-        given = Word(value, word.splits)
-        if key == "of":
-            ruling = ruling.worse(paths.writes(given, tree.folder))
-        elif key == "if":
-            ruling = ruling.worse(paths.reads(given, tree.folder))
-        elif not word.known or key not in spec.values:
-            ruling = ruling.worse(change(f"dd {word.shown} is not known to only read"))
-    return ruling
-
-
 def change_folder(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     """`cd`, which only matters to what comes after it."""
     operands = [word for word in words if not re.fullmatch(r"-[LPe@]+|--", word.text)]
@@ -291,7 +244,7 @@ SPECIAL: dict[str, Judge] = {
     "change_folder": change_folder,
     "command_builtin": command_builtin,
     "compressor": grammars.compressor,
-    "dd": dd,
+    "dd": destructive.dd,
     "environment": environment,
     "file_type": operand_rules.file_type,
     "find": find,
@@ -306,7 +259,7 @@ SPECIAL: dict[str, Judge] = {
     "ps": grammars.ps,
     "quiet_input": grammars.quiet_input,
     "redis": clients.redis,
-    "remove": remove,
+    "remove": destructive.remove,
     "rpm": clients.rpm,
     "response_files": operand_rules.response_files,
     "sequence": operand_rules.sequence,

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from sme_tools.safety.policy import compound, paths
+from sme_tools.safety.policy import compound
 from sme_tools.safety.policy.expand import Expander
 from sme_tools.safety.policy.portable import braced, differences
+from sme_tools.safety.policy.redirections import judge_redirections
 from sme_tools.safety.policy.simple import judge_command
 from sme_tools.safety.policy.syntax import MAX_NESTING, Node, NotJudgeable, parse
 from sme_tools.safety.policy.variables import (
@@ -30,7 +31,7 @@ from sme_tools.safety.policy.verdict import (
     refuse,
     worst,
 )
-from sme_tools.safety.policy.words import SUBSTITUTED, UNKNOWN, Word
+from sme_tools.safety.policy.words import UNKNOWN, Word
 
 HOME_OF_SCRIPTS = "/"
 """The folder in which every command begins; the script that carries it goes there."""
@@ -159,7 +160,7 @@ class Tree:
 
     def statement(self, statement: Node) -> Ruling:
         """What one statement can do, its redirections included."""
-        redirected, input = self._redirections(statement.get("Redirs") or [])
+        redirected, input = judge_redirections(self, statement.get("Redirs") or [])
         before, self.piped = self.piped, input or self.piped
         # To dash, `&>` means to go on in the background, too.
         apart = statement.get("Background") or any(
@@ -265,46 +266,6 @@ class Tree:
         while texts and (texts[0] in _WRAPPERS or texts[0].startswith("-") or "=" in texts[0]):
             texts.pop(0)
         return _output(texts, trusting=self.trusting)
-
-    def _redirections(self, nodes: list[Node]) -> tuple[Ruling, Word | None]:
-        """What the redirections do, and the text that they give to standard input."""
-        ruling, input = READS, None
-        for node in nodes:
-            expander = Expander(self)
-            descriptor = node.get("N", {}).get("Value", "")
-            if "Hdoc" in node and descriptor not in ("", "0"):
-                ruling = ruling.worse(change("it gives a text to another descriptor"))
-            if "Hdoc" in node:
-                input = expander.one({"Parts": [{"Type": "DblQuoted", **node["Hdoc"]}]})
-                if all(part.get("Type") == "Lit" for part in node["Hdoc"].get("Parts", [])):
-                    input = Word("".join(p["Value"] for p in node["Hdoc"].get("Parts", [])))
-                ruling = ruling.worse(expander.ruling)
-                continue
-            target = (expander.one if node["Op"] == "<<<" else expander.target)(node["Word"])
-            if node["Op"] == "<<<":
-                input = target if descriptor in ("", "0") else Word(UNKNOWN)
-                found = Ruling(READS.verdict, READS.reason, network=target.untrusted)
-            else:
-                found = self._redirection(node["Op"], target)
-                if node["Op"] == "<" and target.text == "/dev/null" and descriptor in ("", "0"):
-                    input = Word("")
-                elif node["Op"] in ("<", "<&", "<>") and descriptor in ("", "0"):
-                    input = Word(UNKNOWN, untrusted=target.untrusted)
-            if descriptor.startswith("{"):
-                found = found.worse(change("it opens a descriptor under a name"))
-            ruling = ruling.worse(found).worse(expander.ruling)
-        return ruling, input
-
-    def _redirection(self, operator: str, target: Word) -> Ruling:
-        if operator in (">&", "<&") and re.fullmatch(r"\d+-?|-", target.text):
-            return READS
-        if operator == "<":
-            if target.text == SUBSTITUTED:
-                return Ruling(READS.verdict, READS.reason, network=target.untrusted)
-            return paths.reads(target, self.folder)
-        if operator == "<>":
-            return change(f"it opens {target.shown} for writing")
-        return paths.writes(target, self.folder)
 
     @contextmanager
     def own_values(self) -> Iterator[None]:
