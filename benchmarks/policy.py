@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.table import data_folder, print_table
-from sme_tools.safety.policy.judge import judge
+from sme_tools.safety.policy.judge import ORDINARY_FOLDER, judge
 from sme_tools.safety.policy.verdict import Verdict
 
 FAMILIES = Path(__file__).resolve().parent.parent / "tests/tools/policy/families"
@@ -74,7 +74,7 @@ def _speed(lines: list[str]) -> None:
 
 
 def _table(name: str, lines: Iterable[tuple[str, str]]) -> None:
-    found = Counter((label, judge(line).verdict.value) for line, label in lines)
+    found = Counter((label, judge(line, ORDINARY_FOLDER).verdict.value) for line, label in lines)
     labels = list(dict.fromkeys(label for label, _ in found))
     rows = []
     for label in labels:

@@ -43,19 +43,23 @@ def check(
         ),
     ] = False,
 ) -> None:
-    """Say whether a command would run, need approval or be refused, and why. Nothing is run."""
+    """Say whether a command would run, need approval or be refused, and why. Nothing is run.
+
+    With --host it is judged as sme runs it there, in the folder /; else as in any other.
+    """
     from datetime import datetime
 
     from sme_cli import session
     from sme_cli.render.out import reader_may_leave
     from sme_cli.render.policy import print_judgement
     from sme_tools.safety.decision import decide
-    from sme_tools.safety.policy.judge import judge
+    from sme_tools.safety.policy.judge import HOME_OF_SCRIPTS, ORDINARY_FOLDER, judge
 
     rules = session.select([host])[0].policy if host else None
+    folder = HOME_OF_SCRIPTS if host else ORDINARY_FOLDER
     with reader_may_leave():
         for line in commands or _lines(as_json=as_json):
-            judgement = judge(line)
+            judgement = judge(line, folder)
             decision = None if rules is None else decide(judgement, rules, datetime.now())
             print_judgement(judgement, decision, as_json=as_json)
 

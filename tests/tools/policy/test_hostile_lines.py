@@ -174,6 +174,7 @@ def test_nothing_around_a_refused_command_hides_it(noise):
         "$(" * 3000 + "ls" + ")" * 3000,
         "echo " + "{a,b}" * 100,
         "if " * 1000,
+        "{" * 2000 + "a,b" + "}" * 2000,
         "$((" * 1000 + "1" + "))" * 1000,
         "ls\x00rm",
         "ls\x1b[2Jrm",
@@ -184,17 +185,14 @@ def test_nothing_around_a_refused_command_hides_it(noise):
         "\ud800",
         "echo 'unclosed",
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_what_can_not_be_judged_does_not_run(line):
     assert judge(line).verdict is Verdict.REFUSED
 
 
-@pytest.mark.parametrize(
-    "line", ["{" * 2000 + "a,b" + "}" * 2000, "sh -c 'sh -c \"sh -c ls\"'" * 50], ids=range(2)
-)
-def test_what_is_only_strange_is_asked_for(line):
-    assert judge(line).verdict is Verdict.CHANGE
+def test_what_is_only_strange_is_asked_for():
+    assert judge("sh -c 'sh -c \"sh -c ls\"'" * 50).verdict is Verdict.CHANGE
 
 
 def test_a_letter_of_another_script_makes_another_program():

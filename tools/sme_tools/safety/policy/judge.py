@@ -11,6 +11,9 @@ from sme_tools.safety.policy.verdict import Judgement, Verdict
 
 __all__ = ["HOME_OF_SCRIPTS", "judge"]
 
+ORDINARY_FOLDER = "/srv/somewhere"
+"""Stands for the folder where nobody says in which a line would run."""
+
 
 @lru_cache(maxsize=4096)
 def judge(command: str, folder: str = HOME_OF_SCRIPTS) -> Judgement:

@@ -32,6 +32,8 @@ Judge = Callable[["Tree", str, Spec, Sequence[Word]], Ruling]
 GRAVE_PROGRAMS = ("rm", "dd", "chmod", "chown", "mv", "cat")
 """What an unknown program is taken for, to see whether that would be refused."""
 
+_SAME_TO_ALL = re.compile(r"\w[\w ./,:+|&;-]*")
+"""Scripts without anything that zsh and ksh read otherwise than bash."""
 MOST_LITERALS = 20
 """Texts in another language's program that are looked at, as it may hand them to a shell."""
 _LITERAL = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'")
@@ -60,15 +62,16 @@ def shell(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     if queue and queue[0].text.startswith("-") and not queue[0].untrusted:
         return change(f"what {name} is told to run can't be known before")
     if "c" in letters:
-        own = change(f"{name} reads scripts in a way of its own")
-        inner = _with_parameters(tree, queue) if queue else change(f"{name} -c without a script")
-        return inner.worse(own) if re.search(r"zsh|ksh", name) else inner
+        return _script(tree, name, queue) if queue else change(f"{name} -c without a script")
     return _file(tree, name, queue) if queue and "s" not in letters else _from_input(tree, name)
 
 
-def _with_parameters(tree: Tree, queue: Sequence[Word]) -> Ruling:
+def _script(tree: Tree, name: str, queue: Sequence[Word]) -> Ruling:
     """`-c SCRIPT NAME WORDS…`: within the script, `$1` and so on are those words."""
-    return tree.script(queue[0], positional=list(queue[2:]))
+    inner = tree.script(queue[0], positional=list(queue[2:]))
+    if re.search(r"zsh|ksh", name) and not _SAME_TO_ALL.fullmatch(queue[0].text):
+        return inner.worse(change(f"{name} reads scripts in a way of its own"))
+    return inner
 
 
 def trap(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import unicodedata
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from sme_tools.errors import SmeError
 
 MAX_BYTES = 16 * 1024
+MAX_BRACKETS = 300
+"""Open at once; each costs a level of the parser's tree."""
 MAX_NESTING = 60
 """Levels of the tree's own objects; a pipeline in a substitution in quotes has about ten."""
 PARSER_LIMIT_S = 5.0
@@ -40,6 +43,9 @@ def parse(text: str) -> Node:
     data = text.encode("utf-8", "surrogatepass")
     if len(data) > MAX_BYTES:
         raise NotJudgeable(f"longer than {MAX_BYTES // 1024} KiB")
+    brackets = accumulate((char in "([{") - (char in ")]}") for char in text)
+    if max(brackets, default=0) > MAX_BRACKETS:
+        raise NotJudgeable("nested too deeply")
     try:
         ran = subprocess.run(
             [_parser(), "-ln=bash", "--to-json"],
