@@ -39,7 +39,8 @@ WRAPPINGS = (
 )  # fmt: skip
 """Wrappings that take any statements."""
 BEFORE = (
-    "echo `{}`", "sudo {}", "sudo -n -u root {}", "env {}", "env A=1 {}", "nohup {} &", "nice -n 5 {}",
+    "echo `{}`",
+    "sudo {}", "sudo -n -u root {}", "env {}", "env A=1 {}", "nohup {} &", "nice -n 5 {}",
     "timeout 5 {}", "setsid {}", "stdbuf -oL {}", "command {}", "exec {}", "builtin {}",
     "busybox {}", "ionice -c3 {}", "A=1 {}", "LC_ALL=C {}", "unknown-wrapper {}",
     "find /tmp -name x -exec {} \\;", "xargs {}", "ssh host {}", "docker exec box {}",
