@@ -57,7 +57,14 @@ def test_every_command_of_a_change_names_its_approval(guarded, log):
     assert {entry.data["approval"] for entry in entries} == {APPROVAL}
     assert {entry.actor for entry in entries} == {"user ann"}
     commands = [entry.data["command"] for entry in entries]
-    assert any(command.endswith(change.plan.actions[0].run) for command in commands)
+    run = change.plan.actions[0].run
+    assert any(command.startswith(run) for command in commands), "the command comes first"
+    (ended,) = [
+        entry.data
+        for entry in log.read()
+        if entry.kind == "command.ended" and entry.data["command"].startswith(run)
+    ]
+    assert ended["exit_code"] == 1, "it is that of the command, not of what watches over it"
     assert any(command.startswith("# sme: take the lock of the host") for command in commands)
     assert any("put" in command and "back as it was" in command for command in commands)
 

@@ -73,17 +73,17 @@ alive() {
 }
 if [ ! -d "$PLACE" ] || [ ! -O "$PLACE" ] ||
   [ "$(sed -n 's/^epoch //p' "$PLACE/owner")" != "$EPOCH" ]
-then echo gone; exit 0; fi
+then echo gone; exit 125; fi
 notes=$PLACE/$NAME
 if [ ! -d "$notes" ]; then
-  [ $DO = begin ] || { echo not-begun; exit 0; }
+  [ $DO = begin ] || { echo not-begun; exit 125; }
   if mkdir "$notes" 2>/dev/null; then
     { : >"$notes/state" && say starting && mkdir "$notes/ready"; } 2>/dev/null ||
-      { rm -rf "$notes"; echo no-room; exit 0; }
+      { rm -rf "$notes"; echo no-room; exit 125; }
     if command -v setsid >/dev/null 2>&1; then group=setsid; else group=; fi
     $group sh -c "$SUPERVISOR" sme-change "$notes" "$LIMIT" "$COMMAND" "$group" \
       </dev/null >/dev/null 2>&1 &
-  elif [ ! -d "$notes" ]; then echo no-room; exit 0; fi
+  elif [ ! -d "$notes" ]; then echo no-room; exit 125; fi
 fi
 naps=0
 stopping=0
@@ -121,7 +121,7 @@ done
 echo $word $first
 cat "$notes/out" 2>/dev/null
 [ -s "$notes/end" ] && { echo; echo '[…]'; cat "$notes/end"; }
-exit 0
+case $word in exit) exit $first;; timed-out) exit 124;; stopped) exit 143;; *) exit 125;; esac
 """
 
 Do = Literal["begin", "stop"]
@@ -180,10 +180,10 @@ def follow(
         kind,
         approval,
         timeout_s=run.limit_s + GRACE_S,
-        record_as=f"# sme: {do} once, as {run.place}/{run.name}\n{run.command}",
+        record_as=f"{run.command}\n# sme: {do} once, as {run.place}/{run.name}",
     )
     evidence = ask(hands, errand, clock)
-    if evidence.exit_code != 0:
+    if evidence.stdout.partition("\n")[0].partition(" ")[0] not in _ENDINGS:
         raise HostLost(
             f"how {run.name} ended can't be read: {complaint(evidence)}", host=evidence.host
         )
@@ -196,6 +196,9 @@ _REASONS = {
     "not-begun": "nobody has tried to",
     "never": "the host did not get round to it",
 }
+_ENDINGS = {*_REASONS, "exit", "timed-out", "stopped", "died"}
+"""The first word of what the script prints. Its exit code is that of the command, or as timeout(1)
+has it: 124 where its time was up, 125 where it was not begun or its ending is not known."""
 
 
 def _ending(run: RemoteRun, evidence: Evidence) -> Ending:
