@@ -250,6 +250,18 @@ def crash_loop(host: LabHost) -> None:
         "supervisord does not answer: apt-get install supervisor",
     )
     time.sleep(3)  # until it has failed more than once
+    wait_between_starts(host)
+
+
+def wait_between_starts(host: LabHost) -> None:
+    """Wait until the crash loop has just begun to wait: for a moment it starts, and looks well."""
+    status = f"supervisorctl -c {host.folder}/supervisord.conf status billing"
+    for state in ("STARTING", "BACKOFF"):
+        _wait_for(
+            lambda state=state: state in host.run(status, check=False),
+            f"billing does not come to {state}",
+            seconds=60,
+        )
 
 
 def expired_certificate(host: LabHost) -> None:

@@ -41,7 +41,8 @@ def diagnose(home: Path, *arguments: str) -> tuple[int, dict]:
 def faulty(tmp_path_factory):
     """The diagnosis of a host that has every fault at once."""
     home = tmp_path_factory.mktemp("faulty")
-    with lab.lab_host(home, *lab.FAULTS.values()):
+    with lab.lab_host(home, *lab.FAULTS.values()) as host:
+        lab.wait_between_starts(host)
         return diagnose(home)
 
 

@@ -164,7 +164,7 @@ def test_a_locked_database_is_waited_for_then_told(
     sme, full_host, state, database, monkeypatch, holder
 ):
     monkeypatch.setattr("sme_memory.database.BUSY_TIMEOUT_S", 0.2)
-    monkeypatch.setattr("sme_agent.investigation.BUSY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("sme_agent.checkpoints.BUSY_TIMEOUT_S", 0.2)
     sme("diagnose", full_host)
     with holder(state / database):
         assert_told_but_not_kept(sme("diagnose", full_host), "database is locked")
