@@ -37,6 +37,7 @@ from sme_tools.actions.ports import Clock, SystemClock
 from sme_tools.errors import Interrupted, StateError, UsageError
 from sme_tools.facts import Facts
 from sme_tools.hosts.host import Host
+from sme_tools.hosts.purpose import this_user
 from sme_tools.hosts.transport import Transport
 from sme_tools.safety.guard import Guard
 
@@ -133,7 +134,7 @@ class Colleague:
         with Reach(
             by_name, self.open_transport, self.timeout_s, threading.Event(), self.guard.redactor
         ) as reach:
-            workspace = self._workspace(incident, reach)
+            workspace = self._workspace(incident, reach, this_user())
             yield from Repairs(workspace).previews(wish)
 
     def resume_fix(
@@ -227,7 +228,9 @@ class Colleague:
             if begins:
                 # The hosts answer while checks, known issues and langgraph are still being read.
                 reach.look_early(baseline(by_name), first_look(incident))
-            workspace = self._workspace(incident, reach)
+            # A fix is what a person asked for; what an investigation wants, its reasoner wants.
+            person = this_user() if state is not None and not begins else None
+            workspace = self._workspace(incident, reach, person)
             if begins:
                 self.incidents.create(incident)
             try:
@@ -272,7 +275,7 @@ class Colleague:
         self.incidents.save_step(case.incident, [case.evidence[id] for id in case.unsaved])
         case.unsaved.clear()
 
-    def _workspace(self, incident: Incident, reach: Reach) -> Workspace:
+    def _workspace(self, incident: Incident, reach: Reach, person: str | None) -> Workspace:
         knowledge = self.load_knowledge()
         reasoner = self.reasoner()
         return Workspace(
@@ -284,7 +287,7 @@ class Colleague:
             log=self.log,
             changes=self.changes,
             permission=Permission(
-                self.approvals, incident.id, reasoner.name, reach.account, self.guard
+                self.approvals, incident.id, person or reasoner.name, reach.account, self.guard
             ),
             clock=self.clock,
             lock_folders=self.lock_folders,

@@ -17,6 +17,7 @@ from sme_tools.actions.outcome import Outcome
 from sme_tools.checks.check import shipped_checks
 from sme_tools.errors import UsageError
 from sme_tools.hosts.host import Host
+from sme_tools.hosts.purpose import this_user
 from sme_tools.safety.rules import HostRules
 from sshd import Client, Sshd
 
@@ -136,6 +137,7 @@ def test_each_step_is_asked_for_done_and_verified(at, host, folder):
     assert [q.why for q in person.asked] == ["Write the settings", "Start the service"]
     assert person.asked[0].command == f"cp {folder}/template {folder}/settings"
     assert person.asked[0].undo == f"rm -f {folder}/settings"
+    assert person.asked[0].asked_by == this_user(), "a fix is what a person wanted"
     assert (folder / "settings").read_text() == "port = 80\n"
     assert (folder / "started").exists()
     assert [r.outcome for r in incident.repairs] == [Outcome.FIXED]
