@@ -112,15 +112,6 @@ exit 0
 """
 )
 
-_BREAK = (
-    _FIND
-    + """\
-find_locks
-for lock in $found; do rm -f "$lock" || exit 1; done
-exit 0
-"""
-)
-
 
 @dataclass(frozen=True)
 class HeldLock:
@@ -212,13 +203,6 @@ class HostLock:
         out = self._run("lock.read", _FIND + _SHOW, "see who holds the lock of the host", None)
         first, _, rest = out.partition("\n")
         return HeldLock.read(first.removeprefix("held "), rest) if first else None
-
-    def break_lock(self, approval: str) -> None:
-        """Remove the lock, whoever holds it: for a person who knows that its holder is gone.
-
-        A command of that change that still runs goes on. Raises HostError.
-        """
-        self._run("lock.break", _BREAK, "remove the lock of another change", approval)
 
     def _run(
         self,

@@ -52,10 +52,6 @@ def is_basic_auth(value: str) -> bool:
         return False
 
 
-def _long_or_random(value: str) -> bool:
-    return not is_masked(value) and (len(value) >= 20 or looks_random(value))
-
-
 def _no_number(value: str) -> bool:
     return not is_innocent(value) and not value.isdigit()
 
