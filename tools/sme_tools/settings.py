@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from sme_tools.checks.finding import Severity
 from sme_tools.errors import SettingsInvalid, StateError
+from sme_tools.model_settings import Budget, ModelOptions, Telemetry
 from sme_tools.private_files import close_to_others
 
 ENVIRONMENT_PREFIX = "SME_"
@@ -54,8 +55,35 @@ class Settings(BaseModel):
     embedding_model: str | None = None
     """A sentence-transformers model, by folder or name, for the search of known issues; none:
     words alone (BM25)."""
+    models: tuple[str, ...] = ("rules",)
+    """Who reasons, in order: models as litellm names them, such as anthropic/claude-opus-4-5, or
+    entries of `[model]`; `rules` are the rule reasoner, which goes on where no model answers."""
+    summary_models: tuple[str, ...] = ()
+    """Who summarises long conversations, the cheapest first; none: those of `models`."""
+    model: dict[str, ModelOptions] = {}
+    """How an entry of `models` is reached and used, by its name."""
+    model_wait_s: float = Field(default=180.0, ge=0, le=7200)
+    """How long the retries for one answer may wait, over all models together."""
+    budget: Budget = Budget()
+    """What models may cost."""
+    anonymise: bool = False
+    """Whether addresses, host and user names are replaced before a model sees them."""
+    telemetry: Telemetry = Telemetry()
+    """Logs and traces of model and tool calls."""
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @field_validator("models", "summary_models", mode="before")
+    @classmethod
+    def _from_one_variable(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("models")
+    @classmethod
+    def _rules_last(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        if "rules" in models[:-1]:
+            raise ValueError("what comes after rules would never be asked: put rules last")
+        return models
 
     @field_validator("config_dir", "state_dir")
     @classmethod
@@ -149,9 +177,11 @@ def _line(path: Path, name: str) -> str:
 
 def _invalid(error: ValidationError, path: Path, origins: dict[str, str]) -> SettingsInvalid:
     first = error.errors()[0]
-    name = str(first["loc"][0])
-    where = origins.get(name, str(path))
+    name = ".".join(map(str, first["loc"]))
+    where = origins.get(str(first["loc"][0]), str(path))
     message = first["msg"]
     if first["type"] == "extra_forbidden":
-        message = f"there is no such setting; there are {', '.join(Settings.model_fields)}"
+        message = "there is no such setting"
+        if len(first["loc"]) == 1:
+            message += f"; there are {', '.join(Settings.model_fields)}"
     return SettingsInvalid(f"{where}: {name}: {message}", remedy="Change it there, or take it out.")

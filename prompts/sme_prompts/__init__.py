@@ -1,0 +1,1 @@
+"""Every word that a model is told, as files, and their loader."""
