@@ -24,11 +24,29 @@ SmeError
 ├── ProbeError                one probe's output could not be read
 ├── StateError                our own disk or database (exit code 4)
 │   └── LogBroken             a hash-chained log does not verify
-├── ModelError                the model; the rule reasoner goes on
+├── ModelError                one model; the next of the chain is asked, at last the rules go on
+│   ├── ModelKeyInvalid       the key is wrong or missing
+│   ├── ModelForbidden        the key is right, but may not use this model
+│   ├── ModelUnknown          the provider has no model of that name
+│   ├── ModelRateLimited      too many requests or tokens in a short time
+│   ├── ModelQuotaExhausted   the balance or a quota of days is used up
+│   ├── ModelOverloaded       the provider is at its limit, or failed
+│   ├── ModelTimeout          no answer in time
+│   ├── ModelUnreachable      no connection, or it broke
+│   ├── ContextTooLong        the prompt does not fit into the model's window
+│   ├── ParameterUnsupported  the model does not know something that was asked for, such as tools
+│   ├── ToolCallUnreadable    the provider could not read the tool call that its model wrote
+│   ├── AnswerMalformed       the answer is broken, empty or goes in circles
+│   ├── AnswerRefused         a content filter, or the model itself, refused
+│   ├── BudgetSpent           our own budget of tokens or money
+│   └── NoModelAnswers        every model of the chain failed
 └── Interrupted               the user stopped it; what was found is kept (exit code 130)
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
 
 
 class SmeError(Exception):
@@ -189,8 +207,226 @@ class LogBroken(StateError):
     """A hash-chained log was altered or damaged."""
 
 
+class Treatment(Enum):
+    """What is done about a model's failure."""
+
+    WAIT = "the same model is asked again after a wait"
+    ASK_ANEW = "the same model is asked again, after 1, 2, 3 and 4 seconds"
+    SHORTEN = "the same model is asked at once with less text"
+    DROP_PARAMETER = "the same model is asked at once, without what it does not know"
+    GIVE_BACK = "the model is shown its failed call and asked for another"
+    NEXT_MODEL = "the next model of the chain is asked at once"
+    STOP = "no model is asked; the rules go on"
+
+
 class ModelError(SmeError):
-    """The model failed; the rule reasoner goes on."""
+    """One model failed, in a way that none of the classes below tells.
+
+    `model` is the chain entry; `{model}` in the remedy is filled in with it. `retry_after_s` is
+    how long the provider wants to be left alone, where it says so.
+    """
+
+    remedy = "Ask it by itself, and see what it says: sme model test {model}"
+    treatment = Treatment.NEXT_MODEL
+    retries: int | None = None
+    """How often the model is asked again at most; None: as long as the wait budget lasts."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str | None = None,
+        remedy: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.model = model
+        self.retry_after_s = retry_after_s
+        self.remedy = self.remedy.replace("{model}", model or "NAME")
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.message}" if self.model else self.message
+
+
+class ModelKeyInvalid(ModelError):
+    """The key is wrong, revoked or missing."""
+
+    remedy = (
+        "Put a valid key into the provider's variable (such as ANTHROPIC_API_KEY), or name its "
+        'place in config.toml: [model."{model}"] api_key = "env:VARIABLE". '
+        "Then: sme model test {model}"
+    )
+
+
+class ModelForbidden(ModelError):
+    """The key was accepted, but it may not do this."""
+
+    remedy = (
+        "See in the provider's console what the key, its project or your region may use, or take "
+        "another model: sme model list"
+    )
+
+
+class ModelUnknown(ModelError):
+    """The provider, or the local server, has no model of that name."""
+
+    remedy = (
+        "Compare the name with the provider's list of models; what is configured: sme model list. "
+        'Another name is set in config.toml: [model."{model}"] model = "PROVIDER/MODEL"'
+    )
+
+
+class ModelRateLimited(ModelError):
+    """Too many requests or tokens in a short time; it passes by itself."""
+
+    remedy = (
+        'Ask less often: [model."{model}"] requests_per_minute or tokens_per_minute in '
+        "config.toml make requests wait for their turn. Or add a second model to `models`."
+    )
+    treatment = Treatment.WAIT
+
+
+class ModelQuotaExhausted(ModelError):
+    """The balance, or a quota that lasts for hours or days, is used up; waiting does not help."""
+
+    remedy = (
+        "Add credit or raise the limit in the provider's console, then: sme model test {model}. "
+        "Or add a model that costs nothing, such as one of Ollama's, to `models` in config.toml."
+    )
+
+
+class ModelOverloaded(ModelError):
+    """The provider, or the local server, is at its limit, is starting, or failed by itself."""
+
+    remedy = (
+        "Try again in some minutes; the provider's status page says more. A second model in "
+        "`models` of config.toml steps in meanwhile."
+    )
+    treatment = Treatment.WAIT
+
+
+class ModelTimeout(ModelError):
+    """No answer, or nothing more of it, came in time."""
+
+    remedy = (
+        'If the model is only slow, give it longer: [model."{model}"] read_timeout_s in '
+        "config.toml. How fast it is: sme model test {model}"
+    )
+    treatment = Treatment.WAIT
+    retries = 1
+
+
+class ModelUnreachable(ModelError):
+    """No connection could be made, or it broke before the answer was complete."""
+
+    remedy = (
+        "Check the network from this machine, and the address of the model's server: "
+        '[model."{model}"] api_base in config.toml. Then: sme model test {model}'
+    )
+    treatment = Treatment.WAIT
+    retries = 2
+
+
+class ContextTooLong(ModelError):
+    """Prompt and answer together do not fit into the model's window."""
+
+    remedy = (
+        'Tell how much the model holds: [model."{model}"] context_tokens in config.toml; a local '
+        "server must be started with as much. In a chat, /compact makes room."
+    )
+    treatment = Treatment.SHORTEN
+    retries = 2
+
+
+class ParameterUnsupported(ModelError):
+    """The model or its server does not know something in the request.
+
+    `parameter` is its name as the provider has it, such as `temperature` or `tools`; None where
+    it can't be told.
+    """
+
+    remedy = (
+        'Take it out of [model."{model}"] in config.toml (temperature, reasoning_effort, extra), '
+        'or set tools = "text" there for a model without tools.'
+    )
+    treatment = Treatment.DROP_PARAMETER
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str | None = None,
+        remedy: str | None = None,
+        parameter: str | None = None,
+    ) -> None:
+        super().__init__(message, model=model, remedy=remedy)
+        self.parameter = parameter
+
+
+class ToolCallUnreadable(ModelError):
+    """The provider could not read, or did not accept, the tool call that its model wrote.
+
+    `generation` is what the model wrote; empty where the provider does not tell.
+    """
+
+    remedy = (
+        "If it repeats, the model is too weak for tool calls of this form: set "
+        '[model."{model}"] tools = "text" in config.toml, or take a larger model.'
+    )
+    treatment = Treatment.GIVE_BACK
+    retries = 2
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str | None = None,
+        remedy: str | None = None,
+        generation: str = "",
+    ) -> None:
+        super().__init__(message, model=model, remedy=remedy)
+        self.generation = generation
+
+
+class AnswerMalformed(ModelError):
+    """The answer is broken, empty, or goes in circles."""
+
+    remedy = (
+        "If it repeats, take a larger model or one that is less quantised, or set "
+        '[model."{model}"] tools = "text" in config.toml.'
+    )
+    treatment = Treatment.ASK_ANEW
+    retries = 4
+
+
+class AnswerRefused(ModelError):
+    """A content filter of the provider, or the model itself, refused to answer."""
+
+    remedy = (
+        "Put the question in other words, or take another model: logs about attacks and malware "
+        "set off some filters. sme model list shows what is configured."
+    )
+
+
+class BudgetSpent(ModelError):
+    """Our own budget of tokens or money, for a session or a day, is used up."""
+
+    remedy = "Raise it in config.toml, [budget.session] or [budget.day], or go on without a model."
+    treatment = Treatment.STOP
+
+
+class NoModelAnswers(ModelError):
+    """Every model of the chain failed; `reasons` has why, by chain entry and in its order."""
+
+    remedy = "See what each of them says: sme model test"
+    treatment = Treatment.STOP
+
+    def __init__(self, reasons: Mapping[str, str], *, remedy: str | None = None) -> None:
+        said = "; ".join(f"{model}: {reason}" for model, reason in reasons.items())
+        super().__init__(
+            f"no model answers: {said}" if said else "no model is configured", remedy=remedy
+        )
+        self.reasons = dict(reasons)
 
 
 class Interrupted(SmeError):
