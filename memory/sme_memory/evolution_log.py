@@ -13,9 +13,20 @@ from typing import Any, Literal
 
 from sme_memory.chained_log import ChainedLog, LogEntry, Verified
 
-EvolutionKind = Literal["incident.diagnosed", "issue.recognised", "fix.held", "fix.failed"]
+EvolutionKind = Literal[
+    "incident.diagnosed",
+    "issue.recognised",
+    "issue.proposed",
+    "issue.updated",
+    "issue.skipped",
+    "fix.held",
+    "fix.failed",
+]
 """incident.diagnosed: an investigation ended; subject: the incident's id.
 issue.recognised: a known issue's signature held on a host; subject: the known issue's id.
+issue.proposed: a candidate was written; subject: the known issue's id.
+issue.updated: a known issue gained symptoms or a part of its story; subject: the known issue's id.
+issue.skipped: an incident taught nothing new; subject: the incident's id.
 fix.held, fix.failed: its resolution was carried out, and mended the host or did not; subject: the
 known issue's id, which gains or loses trust by it."""
 

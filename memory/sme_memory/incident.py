@@ -76,6 +76,19 @@ class Claim(_Record):
     """The fingerprint of the finding that is the cause."""
     known_issue: str | None = None
     """The known issue whose signature holds on it."""
+    host: str | None = None
+    """The host it is about; None where its finding says that, or it is about several."""
+    supported: bool = True
+    """Whether the evidence cited bears it."""
+    doubt: str = ""
+    """Why the evidence does not bear it; empty where it does."""
+
+    @property
+    def reservation(self) -> str:
+        """What to say beside a claim that is not supported; empty for one that is."""
+        if self.supported:
+            return ""
+        return "not supported by the evidence" + (f": {self.doubt}" if self.doubt else "")
 
 
 class KnownIssueMatch(_Record):
@@ -111,6 +124,8 @@ class Diagnosis(_Record):
     confidence: Confidence
     unknowns: list[str] = Field(default_factory=list)
     """What could not be read or judged: neither healthy nor a finding."""
+    by: str = "rules"
+    """The reasoner that made it."""
 
 
 class TimelineEntry(_Record):

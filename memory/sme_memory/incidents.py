@@ -225,7 +225,7 @@ class IncidentStore:
         database.execute("DELETE FROM incident_issue WHERE incident = ?", (incident.id,))
         database.executemany(
             "INSERT OR IGNORE INTO incident_issue VALUES (?, ?)",
-            ((incident.id, claim.known_issue) for claim in causes if claim.known_issue),
+            ((incident.id, c.known_issue) for c in causes if c.known_issue and c.supported),
         )
 
 

@@ -125,7 +125,10 @@ def _root_cause(incident: Incident) -> Iterator[str]:
 
 def _claim(claim: Claim) -> Iterator[str]:
     issue = f" (known issue {_inline(claim.known_issue)})" if claim.known_issue else ""
-    yield _list(f"{_inline(claim.text)}{issue}{_cited(claim.evidence)}")
+    where = f"{_inline(claim.host)}: " if claim.host else ""
+    yield _list(f"{where}{_inline(claim.text)}{issue}{_cited(claim.evidence)}")
+    if claim.reservation:
+        yield f"This is {_inline(claim.reservation)}"
     if claim.quotes:
         yield _fenced("\n".join(f"{quote.evidence}: {quote.line}" for quote in claim.quotes))
 

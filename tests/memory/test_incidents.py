@@ -1,5 +1,6 @@
 """Incidents on disk: what was saved stays, whatever happens to the process."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -111,6 +112,26 @@ def test_known_issue_counts_where_it_was_the_root_cause(store):
     saved(store, id="b")
     saved(store, id="c", diagnosis=None)
     assert store.issues_seen() == {"docker-root-on-full-disk": ["b", "a"]}
+
+
+def test_known_issue_that_the_evidence_does_not_bear_is_not_counted(store):
+    incident = saved(store)
+    assert incident.diagnosis is not None
+    incident.diagnosis.root_causes[0].supported = False
+    store.save_step(incident)
+    assert store.issues_seen() == {}
+    assert store.load(incident.id) == incident
+
+
+def test_record_from_before_a_claim_could_be_doubted_is_read(store):
+    incident = saved(store)
+    document = incident.model_dump(mode="json", exclude_none=True)
+    del document["diagnosis"]["by"]
+    for claim in document["diagnosis"]["root_causes"]:
+        del claim["supported"], claim["doubt"]
+    with closing(sqlite3.connect(store.path)) as database, database:
+        database.execute("UPDATE incident SET document = ?", (json.dumps(document),))
+    assert store.load(incident.id) == incident
 
 
 def test_evidence_that_is_not_there_is_a_usage_error(store):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incident_stories import database_down_on_a_full_disk, evidence
-from sme_memory.incident import Incident, Repair
+from sme_memory.incident import Claim, Incident, Repair
 from sme_memory.worksheet import QUOTED_LINES, worksheet
 from sme_tools.actions.outcome import Outcome
 
@@ -100,6 +100,25 @@ def test_what_was_done_about_it_is_told_with_the_state_of_the_host():
     assert line.endswith("(change c1, known issue disk-full): no")
 
 
+def test_claim_that_its_evidence_does_not_bear_is_told_with_why():
+    incident = database_down_on_a_full_disk()
+    assert incident.diagnosis is not None
+    assert "not supported" not in worksheet(incident, [])
+    incident.diagnosis.root_causes = [
+        Claim(
+            text="a *bad* cable", evidence=["x#1"], host="db1", supported=False, doubt="no <b> line"
+        ),
+        Claim(text="the moon", evidence=[], supported=False),
+    ]
+    told = worksheet(incident, [])
+    assert (
+        "- db1: a \\*bad\\* cable \\[x#1\\]\n\n"
+        "This is not supported by the evidence: no \\<b> line\n\n"
+        "- the moon\n\n"
+        "This is not supported by the evidence\n\n"
+    ) in told
+
+
 def test_long_output_is_shortened_and_says_so():
     incident = database_down_on_a_full_disk()
     output = "".join(f"line {n}\n" for n in range(1000))
@@ -145,6 +164,9 @@ def test_nothing_from_a_host_becomes_a_heading_or_ends_a_fence(usual, text, outp
     assert incident.diagnosis is not None
     incident.diagnosis.next_steps[0].command = output
     incident.diagnosis.root_causes[0].quotes[0].line = output
+    incident.diagnosis.root_causes[0].supported = False
+    incident.diagnosis.root_causes[0].doubt = text
+    incident.diagnosis.root_causes[0].host = output
     incident.hypotheses[0].theory = text
     incident.diagnosis.unknowns = [text]
     incident.unreachable = {text: output}

@@ -154,7 +154,9 @@ class _Page:
 
     def _cause(self, claim: Claim) -> Iterator[Line]:
         root = self._findings.get(claim.finding or "")
-        yield Line(self._title(root), root.severity) if root else Line(claim.text)
+        yield Line(self._title(root), root.severity) if root else Line(self._stated(claim))
+        if claim.reservation:
+            yield Line(f"└ {claim.reservation}")
         effects = [
             self._findings[effect]
             for effect, cause in self._diagnosis.explained.items()
@@ -223,6 +225,11 @@ class _Page:
         """What a finding says, with its host where there are several."""
         several = len(self._incident.hosts) > 1
         return f"{finding.host}: {finding.title}" if several else finding.title
+
+    def _stated(self, claim: Claim) -> str:
+        """What a claim says, with its host where there are several."""
+        several = len(self._incident.hosts) > 1 and claim.host
+        return f"{claim.host}: {claim.text}" if several else claim.text
 
     def _cut(self, items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
         """The items to show, and how many are left out."""
