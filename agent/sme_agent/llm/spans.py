@@ -140,7 +140,7 @@ class Tracing:
         closing.start()
         closing.join(CLOSING_S)
         if closing.is_alive():
-            self._exporter.shutdown()
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def _named(self, operation: str, name: str, value: str) -> dict[str, Any]:
         attributes = {"gen_ai.operation.name": operation, name: value}
