@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sme_agent.state import CallAnswer
 from sme_knowledge.known_issue import KnownIssue
 from sme_knowledge.retrieval import Match
 from sme_memory.incident import Incident
@@ -65,6 +66,8 @@ class Case:
     """What to do about a host that could not be reached, by host."""
     denied: list[Denial] = field(default_factory=list)
     """What the reasoner wanted to run and did not get, the latest last."""
+    answers: list[CallAnswer] = field(default_factory=list)
+    """What came of the requests that a model made last."""
     _contexts: dict[str, FactContext] = field(default_factory=dict)
 
     def take(self, observed: Facts, evidence: list[Evidence]) -> None:

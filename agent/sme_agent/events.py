@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+from sme_agent.llm.events import LlmEvent
 from sme_agent.questions import Question
 from sme_knowledge.known_issue import KnownIssue
 from sme_memory.incident import Incident, Step
@@ -31,6 +33,83 @@ class CommandDone:
     duration_s: float
     done: int
     total: int
+    evidence: str | None = None
+    """The id of what it said, where it is no probe."""
+
+
+@dataclass(frozen=True)
+class CommandStarted:
+    """A command that is no probe begins to run."""
+
+    host: str
+    command: str
+
+
+@dataclass(frozen=True)
+class ToolUsed:
+    """A tool of the model's that touches no host has done its work."""
+
+    call: str
+    name: str
+    about: str
+    """What it was used for, in one line."""
+    result: str
+    """What the model was told."""
+    duration_s: float
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class PersonAsked:
+    """The model wants to know something of the person; the next message answers it."""
+
+    question: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LimitNear:
+    """A limit of this turn comes near, or is reached."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Nudged:
+    """The model went in circles, and was told so."""
+
+    reason: str
+    tools_left: bool
+    """Whether it may use tools on."""
+
+
+@dataclass(frozen=True)
+class RulesGoOn:
+    """No model answers; the rule reasoner goes on."""
+
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """Older parts of the conversation were made shorter, so that it fits the model."""
+
+    before: int
+    """Tokens."""
+    after: int
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the model proposed to keep of this incident."""
+
+    kind: Literal["new", "update", "skip"]
+    issue: str
+    """The id of the known issue; empty if nothing is kept."""
+    reason: str
+    path: str = ""
+    """Where the candidate was written."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +195,16 @@ class Asked:
 
 Event = (
     StepStarted
+    | CommandStarted
     | CommandDone
+    | ToolUsed
+    | PersonAsked
+    | LimitNear
+    | Nudged
+    | RulesGoOn
+    | Compacted
+    | Learned
+    | LlmEvent
     | HostFailed
     | NotKept
     | Denied

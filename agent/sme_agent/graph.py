@@ -8,6 +8,8 @@ from sme_agent.nodes import Nodes
 from sme_agent.repair import Repairs
 from sme_agent.state import InvestigationState
 
+_ENTRANCES = ["observe", "recall", "reason", "plan", "resume"]
+
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
@@ -18,8 +20,9 @@ def build_graph(
 ) -> CompiledStateGraph[InvestigationState, None, InvestigationState, InvestigationState]:
     """observe → recall → reason ⇄ act → analyze → learn; plan → (approve → fix → verify)* → learn.
 
-    The first finds out, the second mends what was found. Commands that reason asks for go through
-    permit; what does not hold goes to undo. Checkpointed after each step.
+    The first finds out, the second mends what was found; in a talk the reasoner leads from one to
+    the other and hears what came of it. Commands that reason asks for go through permit; what does
+    not hold goes to undo. Checkpointed after each step.
     """
     from langgraph.graph import END, START, StateGraph
 
@@ -39,10 +42,10 @@ def build_graph(
     graph.add_node("roll out", repairs.roll_out)
     graph.add_node("learn", nodes.learn)
 
-    graph.add_conditional_edges(START, _entrance, ["observe", "plan", "resume"])
+    graph.add_conditional_edges(START, _entrance, _ENTRANCES)
     graph.add_edge("observe", "recall")
     graph.add_edge("recall", "reason")
-    graph.add_conditional_edges("reason", _what_to_look_at, ["permit", "act", "analyze"])
+    graph.add_conditional_edges("reason", _what_next, ["permit", "act", "plan", "analyze", "learn"])
     graph.add_edge("permit", "act")
     graph.add_edge("act", "reason")
     graph.add_edge("analyze", "learn")
@@ -53,16 +56,27 @@ def build_graph(
 
 
 def _entrance(state: InvestigationState) -> str:
-    return {"diagnose": "observe", "fix": "plan"}.get(state["goal"], "resume")
+    if state["goal"] == "fix":
+        return "plan"
+    if state["goal"] in ("resume", "undo"):
+        return "resume"
+    if state["look"]:
+        return "observe"
+    return "reason" if state["round"] else "recall"
 
 
-def _what_to_look_at(state: InvestigationState) -> str:
-    if not state["requests"]:
-        return "analyze"
-    return "permit" if any("command" in request for request in state["requests"]) else "act"
+def _what_next(state: InvestigationState) -> str:
+    if state["fixing"]:
+        return "plan"
+    if state["requests"]:
+        return "permit" if any("command" in request for request in state["requests"]) else "act"
+    return "learn" if state["ending"] == "answered" else "analyze"
 
 
 def _turn(
     state: InvestigationState,
-) -> Literal["approve", "fix", "verify", "undo", "roll out", "learn", "__end__"]:
-    return "__end__" if state["turn"] == "stop" else state["turn"]
+) -> Literal["approve", "fix", "verify", "undo", "roll out", "learn", "reason", "__end__"]:
+    turn = state["turn"]
+    if turn in ("learn", "stop") and state["goal"] == "talk":
+        return "reason"
+    return "__end__" if turn == "stop" else turn

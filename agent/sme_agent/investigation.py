@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from sme_agent.case import Case
 from sme_agent.checkpoints import checkpoints
@@ -40,9 +40,6 @@ from sme_tools.hosts.host import Host
 from sme_tools.hosts.purpose import this_user
 from sme_tools.hosts.transport import Transport
 from sme_tools.safety.guard import Guard
-
-if TYPE_CHECKING:
-    pass
 
 MOST_STEPS = 10_000
 """Of the graph in one go. A plan takes three a step and host; the search for a cause ends because
@@ -96,7 +93,8 @@ class Colleague:
         symptom = self.guard.redactor.text(symptom) if symptom else None
         incident = Incident.begin([host.name for host in hosts], symptom, targets)
         with alone_with(incident.id, self.incidents.path.parent):
-            yield from self._run(incident, hosts, new_state(incident.id), cancelled, ask)
+            state = new_state(incident.id, look=incident.hosts)
+            yield from self._run(incident, hosts, state, cancelled, ask)
 
     def fix(
         self,
@@ -117,7 +115,7 @@ class Colleague:
         """
         with self._alone_with(incident):
             self._must_be_diagnosed(incident)
-            begun = self._begun(incident)
+            begun = self.begun(incident)
             if begun:
                 raise UsageError(
                     f"change {begun[0].id} of incident {incident.id} is not over",
@@ -134,7 +132,7 @@ class Colleague:
         with Reach(
             by_name, self.open_transport, self.timeout_s, threading.Event(), self.guard.redactor
         ) as reach:
-            workspace = self._workspace(incident, reach, this_user())
+            workspace = self.workspace(incident, reach, this_user())
             yield from Repairs(workspace).previews(wish)
 
     def resume_fix(
@@ -175,7 +173,7 @@ class Colleague:
                 remedy=f"Go on with it: sme diagnose --resume {incident.id}",
             )
 
-    def _begun(self, incident: Incident) -> list[Change]:
+    def begun(self, incident: Incident) -> list[Change]:
         """The changes of an incident that are not over and may have left something on a host."""
         waiting = self.changes.to_resume(incident.id)
         return [change for change in waiting if change.has_begun or change.epoch is not None]
@@ -230,28 +228,28 @@ class Colleague:
                 reach.look_early(baseline(by_name), first_look(incident))
             # A fix is what a person asked for; what an investigation wants, its reasoner wants.
             person = this_user() if state is not None and not begins else None
-            workspace = self._workspace(incident, reach, person)
+            workspace = self.workspace(incident, reach, person)
             if begins:
                 self.incidents.create(incident)
             try:
-                yield from self._stream(workspace, state, ask)
+                yield from self.stream(workspace, state, ask)
             except StateError as error:
                 if incident.diagnosis is None or incident.repairs or not begins:
-                    self._keep_so_far(workspace.case)
+                    self.keep_so_far(workspace.case)
                     raise
                 # What our own disk could not take is still worth reading.
                 yield NotKept(str(error), error.remedy)
             except Interrupted as error:
-                self._keep_so_far(workspace.case)
+                self.keep_so_far(workspace.case)
                 raise self._stopped(incident, begins=begins) from error
             except BaseException:
-                self._keep_so_far(workspace.case)
+                self.keep_so_far(workspace.case)
                 raise
         yield Concluded(incident)
 
     def _stopped(self, incident: Incident, *, begins: bool) -> Interrupted:
         """What was stopped, and how to go on."""
-        if begun := self._begun(incident):
+        if begun := self.begun(incident):
             return Interrupted(
                 f"stopped in the middle of a change on {begun[0].plan.host}; the host stays locked",
                 remedy=f"Go on with it: sme fix --resume {incident.id}. "
@@ -269,13 +267,17 @@ class Colleague:
             remedy=f"Go on from there: sme diagnose --resume {incident.id}",
         )
 
-    def _keep_so_far(self, case: Case) -> None:
+    def keep_so_far(self, case: Case) -> None:
+        """Save what an investigation that ends early has found until then."""
         if case.incident.diagnosis is None:
             case.incident.status = "interrupted"
         self.incidents.save_step(case.incident, [case.evidence[id] for id in case.unsaved])
         case.unsaved.clear()
 
-    def _workspace(self, incident: Incident, reach: Reach, person: str | None) -> Workspace:
+    def workspace(
+        self, incident: Incident, reach: Reach, person: str | None, *, asks: bool = False
+    ) -> Workspace:
+        """What the nodes work with; `person` is who wants the commands, if not the reasoner."""
         knowledge = self.load_knowledge()
         reasoner = self.reasoner()
         return Workspace(
@@ -291,11 +293,17 @@ class Colleague:
             ),
             clock=self.clock,
             lock_folders=self.lock_folders,
+            person_is_there=asks,
         )
 
-    def _stream(
+    def stream(
         self, workspace: Workspace, state: InvestigationState | None, ask: Ask
     ) -> Iterator[Event]:
+        """Run the graph from this state, or from where it stood; ends where nobody answers.
+
+        Raises:
+            UsageError: it is to go on, but never took its first step.
+        """
         from langgraph.types import Command
 
         from sme_agent.graph import build_graph

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sme_agent.case import Denial
+from sme_agent.commands import Commands
 from sme_agent.diagnosis import diagnose, priority
-from sme_agent.events import CommandDone, Denied, Event, HostFailed, StepStarted
-from sme_agent.questions import Answer, Question, put
+from sme_agent.events import (
+    Event,
+    HostFailed,
+    StepStarted,
+)
 from sme_agent.reach import Plan
+from sme_agent.reasoner import Desk, Next
 from sme_agent.recall import recall
-from sme_agent.state import AllowedCommand, CommandRequest, InvestigationState, Request
+from sme_agent.state import (
+    CallAnswer,
+    Ending,
+    InvestigationState,
+    Request,
+)
 from sme_agent.workspace import Workspace
 from sme_memory.incident import Incident, Step, TimelineEntry
 from sme_tools.actions.outcome import Outcome
 from sme_tools.checks.conditions import Holds
-from sme_tools.errors import HostError
-from sme_tools.hosts.purpose import Purpose, Right, this_user
+from sme_tools.hosts.purpose import Purpose, this_user
 from sme_tools.observe import Observation
 from sme_tools.probes.registry import probes
-from sme_tools.safety.policy.judge import judge
-from sme_tools.safety.policy.verdict import Verdict
 
 UNTRIED = (Outcome.DECLINED, Outcome.REFUSED, Outcome.CANNOT_FIX)
 """Nothing was begun, so nothing was learned of the resolution."""
@@ -33,15 +40,17 @@ class Nodes:
     def __init__(self, workspace: Workspace) -> None:
         self._at = workspace
         self._case = workspace.case
+        self._commands = Commands(workspace, self._tell, self._save)
 
     def observe(self, state: InvestigationState) -> InvestigationState:
         """Run the baseline probes on every host and judge the checks."""
-        hosts = ", ".join(self._case.hosts)
+        hosts = ", ".join(state["look"])
+        round_ = state["round"] + 1
         self._begin("observe", f"looking at {hosts}")
-        self._look(baseline(self._case.hosts), first_look(self._case.incident), round=1)
+        self._look(baseline(state["look"]), first_look(self._case.incident), round_)
         found = len(self._case.incident.findings)
         self._save("observe", f"{found} findings on {hosts}")
-        return {**state, "round": 1}
+        return {**state, "round": round_}
 
     def recall(self, state: InvestigationState) -> InvestigationState:
         """Look up known issues by signature and by text, and past incidents."""
@@ -52,37 +61,41 @@ class Nodes:
 
     def reason(self, state: InvestigationState) -> InvestigationState:
         """Let the reasoner weigh the hypotheses and say what to look at next."""
-        requests = self._at.reasoner.reason(self._case)
-        board = self._case.incident.hypotheses
+        self._case.answers = [*state["answers"], *_what_came_of_the_fix(state)]
+        next_ = self._at.reasoner.reason(self._case, self._desk(state))
+        incident = self._case.incident
+        incident.diagnosis = next_.conclusion or incident.diagnosis
+        board = incident.hypotheses
         open_ = sum(h.status == "open" for h in board)
-        asked = "; ".join(f"{r['host']}: {_what(r)} ({r['why']})" for r in requests)
-        self._save("reason", f"{len(board)} hypotheses, {open_} open. Next: {asked or 'conclude'}")
-        return {**state, "requests": requests}
+        asked = "; ".join(f"{r['host']}: {_what(r)} ({r['why']})" for r in next_.requests)
+        then = asked or ("mend it" if next_.fix else "answer" if next_.answered else "conclude")
+        redact = self._at.reach.redactor.text
+        self._save("reason", redact(f"{len(board)} hypotheses, {open_} open. Next: {then}"))
+        return {
+            **state,
+            "requests": next_.requests,
+            "answers": [],
+            "wish": asdict(next_.fix) if next_.fix else {},
+            "fixing": next_.call,
+            "ending": _ending(next_),
+        }
+
+    def _desk(self, state: InvestigationState) -> Desk:
+        return Desk(
+            tell=self._tell,
+            cancelled=self._at.reach.cancelled,
+            retriever=self._at.retriever,
+            incidents=self._at.incidents,
+            may_fix=state["goal"] == "talk" and self._at.person_is_there,
+        )
 
     def permit(self, state: InvestigationState) -> InvestigationState:
         """Let the policy, the host's rules or a person decide on the commands that were asked for.
 
         What is not allowed does not run, and the reasoner hears why.
         """
-        once = {(r["host"], r["command"]): r for r in state["requests"] if "command" in r}
-        wanted = list(once.values())
-        asked = {
-            number: question
-            for number, request in enumerate(wanted)
-            if (question := self._question(request)) is not None
-        }
-        # Until all are answered nothing is done: an interrupted node runs again from its start.
-        answers = put(list(asked.values()))
-        allowed = []
-        for number, request in enumerate(wanted):
-            question = asked.get(number)
-            leave = (
-                self._leave(request)
-                if question is None
-                else self._answered(request, question, answers[question.request])
-            )
-            allowed += [leave] if leave is not None else []
-        return {**state, "allowed": allowed}
+        once = {(r["host"], r["command"]): r for r in reversed(state["requests"]) if "command" in r}
+        return {**state, "allowed": self._commands.permit(list(reversed(once.values())))}
 
     def act(self, state: InvestigationState) -> InvestigationState:
         """Run the probes and commands that were asked for, the probes in one round trip a host."""
@@ -95,89 +108,41 @@ class Nodes:
                 plan.setdefault(request["host"], []).extend(request["probes"])
         incident = self._case.incident.id
         self._look(plan, Purpose.of_probes(self._at.reasoner.name, why, incident=incident), round_)
-        for number, command in enumerate(state["allowed"], 1):
-            self._run(command, f"command.{number}", round_)
+        answers = self._commands.run(state["allowed"], round_)
+        for request in state["requests"]:
+            if "call" in request and request["call"] not in answers:
+                twin = next((a for r, a in _answered(state, answers) if _same(r, request)), None)
+                answer = twin or self._answer(request, round_)
+                answers[request["call"]] = {**answer, "call": request["call"]}
         self._save("act", f"looked deeper: {why}")
-        return {**state, "round": round_, "requests": [], "allowed": []}
+        return {
+            **state,
+            "round": round_,
+            "requests": [],
+            "allowed": [],
+            "answers": list(answers.values()),
+        }
 
-    def _question(self, request: CommandRequest) -> Question | None:
-        """What a person has to be asked before this runs; None if it is decided without."""
-        host = self._case.hosts.get(request["host"])
-        if host is None:
-            return None
-        decision = self._at.permission.judge(host, request["command"])
-        if decision.kind != "ask":
-            return None
-        return self._at.permission.question(
-            host, request["command"], why=request["why"], reason=decision.reason
-        )
-
-    def _leave(self, request: CommandRequest) -> AllowedCommand | None:
-        """What lets this command run without asking; None if nothing does."""
-        host = self._case.hosts.get(request["host"])
-        if host is None:
-            self._deny(request, "there is no such host in this incident")
-            return None
-        judgement = judge(request["command"])
-        decision = self._at.permission.judge(host, request["command"])
-        if decision.kind != "run":
-            instead = f"; instead: {judgement.instead}" if judgement.instead else ""
-            self._deny(request, decision.reason + instead)
-            return None
-        right: Right = "read-only" if judgement.verdict is Verdict.READ_ONLY else "change"
-        return AllowedCommand(
-            **request, verdict=right, reason=decision.reason, approval=decision.approval
-        )
-
-    def _answered(
-        self, request: CommandRequest, question: Question, answer: Answer
-    ) -> AllowedCommand | None:
-        """What a person's answer lets run."""
-        permission = self._at.permission
-        host = self._case.hosts[request["host"]]
-        permission.grant(question, answer)
-        used = permission.use(host, request["command"]) if answer.reply != "no" else None
-        if used is None:
-            self._deny(request, answer.reason or f"{answer.by} said no")
-            return None
-        return AllowedCommand(**request, verdict="change", reason=question.reason, approval=used.id)
-
-    def _deny(self, request: CommandRequest, reason: str) -> None:
-        host, command = request["host"], request["command"]
-        self._at.permission.note_refusal(host, command, why=request["why"], reason=reason)
-        self._case.denied.append(Denial(host, command, reason))
-        self._tell(Denied(host, command, reason))
-        redact = self._at.reach.redactor.text
-        self._save("act", redact(f"{host}: did not run {command}: {reason}"))
-
-    def _run(self, command: AllowedCommand, name: str, round: int) -> None:
-        """Run one allowed command and keep what it says as evidence."""
-        purpose = Purpose(
-            self._at.reasoner.name,
-            command["why"],
-            command["verdict"],
-            command["reason"],
-            approval=command["approval"],
-            incident=self._case.incident.id,
-        )
-        try:
-            evidence = self._at.reach.run(command["host"], name, command["command"], purpose, round)
-        except HostError as error:
-            self._tell(HostFailed(command["host"], error.message, error.remedy))
-            self._case.denied.append(Denial(command["host"], command["command"], str(error)))
-            return
-        self._case.keep(evidence)
-        self._tell(
-            CommandDone(
-                evidence.host, evidence.command, evidence.exit_code, evidence.duration_s, 1, 1
-            )
-        )
+    def _answer(self, request: Request, round: int) -> CallAnswer:
+        """What came of a request of which no command ran."""
+        call, host = request.get("call", ""), request["host"]
+        if "command" in request:
+            denied = [d for d in self._case.denied if d.host == host]
+            exact = [d for d in denied if d.command == request["command"]] or denied
+            return CallAnswer(call=call, evidence=[], failed=exact[-1].reason, changes=[])
+        if host in self._case.incident.unreachable:
+            why = self._case.incident.unreachable[host]
+            return CallAnswer(call=call, evidence=[], failed=why, changes=[])
+        wanted = {f"{host}/{probe}#{round}" for probe in request["probes"]}
+        found = [id for id in self._case.evidence if id in wanted]
+        return CallAnswer(call=call, evidence=found, failed="", changes=[])
 
     def analyze(self, state: InvestigationState) -> InvestigationState:
         """State the diagnosis, with the evidence it rests on."""
         self._begin("analyze", "weighing causes")
         incident = self._case.incident
-        incident.diagnosis = diagnose(self._case)
+        if state["ending"] != "concluded" or incident.diagnosis is None:
+            incident.diagnosis = diagnose(self._case)
         incident.priority = priority(self._case)
         incident.status = "diagnosed"
         incident.ended_at = datetime.now(UTC)
@@ -187,10 +152,12 @@ class Nodes:
     def learn(self, state: InvestigationState) -> InvestigationState:
         """Write to the evolution log what this investigation, or a fix, showed."""
         incident = self._case.incident
-        if state["goal"] == "diagnose":
+        diagnosed = state["goal"] in ("diagnose", "talk") and state["ending"] != "answered"
+        if diagnosed:
             self._learn_diagnosis()
+        made = {*state["changes"], *state["made"]}
         for repair in incident.repairs:
-            if repair.issue is None or repair.change not in state["changes"]:
+            if repair.issue is None or repair.change not in made:
                 continue
             if repair.outcome in UNTRIED:
                 continue
@@ -207,7 +174,9 @@ class Nodes:
             )
         mended = sum(repair.outcome.host_state == "new" for repair in incident.repairs)
         tried = f"; {mended} of {len(incident.repairs)} changes held" if incident.repairs else ""
-        self._save("learn", f"recorded{tried}")
+        if diagnosed or made:
+            self._at.reasoner.learn(self._case, self._desk(state))
+            self._save("learn", f"recorded{tried}")
         return state
 
     def _learn_diagnosis(self) -> None:
@@ -281,6 +250,37 @@ def first_look(incident: Incident) -> Purpose:
     """What the baseline is looked at for: whoever began the incident wants it."""
     why = f"diagnose: {incident.symptom}" if incident.symptom else "diagnose"
     return Purpose.of_probes(this_user(), why, incident=incident.id)
+
+
+def _answered(
+    state: InvestigationState, answers: dict[str, CallAnswer]
+) -> Iterator[tuple[Request, CallAnswer]]:
+    for request in state["requests"]:
+        if (call := request.get("call")) in answers:
+            yield request, answers[call]
+
+
+def _same(one: Request, other: Request) -> bool:
+    """Whether two calls ask for one command."""
+    return (
+        "command" in one
+        and "command" in other
+        and (one["host"], one["command"]) == (other["host"], other["command"])
+    )
+
+
+def _what_came_of_the_fix(state: InvestigationState) -> list[CallAnswer]:
+    if not state["fixing"] or not state["changes"]:
+        return []
+    return [CallAnswer(call=state["fixing"], evidence=[], failed="", changes=state["changes"])]
+
+
+def _ending(next_: Next) -> Ending:
+    if next_.requests or next_.fix:
+        return ""
+    if next_.answered:
+        return "answered"
+    return "concluded" if next_.conclusion else "analyze"
 
 
 def _what(request: Request) -> str:

@@ -39,6 +39,11 @@ class Question:
     digest: str | None = None
     """Of the whole plan: `--approve DIGEST` approves exactly that."""
 
+    @property
+    def may_be_edited(self) -> bool:
+        """Whether a person may put another command in its place; not within a plan."""
+        return self.step is None
+
     def document(self) -> dict[str, Any]:
         """Plain values, as a checkpoint keeps them."""
         return asdict(self)
@@ -61,6 +66,8 @@ class Answer:
     """Why not."""
     words: tuple[str, ...] = ()
     """What `always` covers; the question's own words if it is empty."""
+    command: str = ""
+    """What to run instead, with `yes`; empty: what was asked."""
 
     def document(self) -> dict[str, Any]:
         """Plain values, as a checkpoint keeps them."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
 from sme_agent.events import CommandDone, HostFailed
 from sme_tools.errors import HostError, HostLost, Interrupted
@@ -28,6 +29,21 @@ CLOSE_LIMIT_S = 1.0
 """For all connections together. One that is still being made can't be closed: the program's end
 ends it."""
 
+COMMANDS_AT_ONCE = 4
+"""Of those that are no probes: sshd allows ten sessions a connection."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that is no probe, and may run."""
+
+    host: str
+    name: str
+    """Of the step, for its evidence id."""
+    text: str
+    purpose: Purpose
+
+
 Plan = Mapping[str, Sequence[str]]
 """Ids of probes, by host."""
 
@@ -46,6 +62,8 @@ class Reach(Closing):
     """For hosts whose transport is not guarded."""
     _transports: dict[str, Transport] = field(default_factory=dict)
     _early: Look | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    """Over the transports."""
 
     def look_early(self, plan: Plan, purpose: Purpose) -> None:
         """Begin the first look in the background; the next `look` takes it over."""
@@ -87,34 +105,69 @@ class Reach(Closing):
             self._forget(host)
         return found
 
-    def run(self, host: str, name: str, command: str, purpose: Purpose, round: int) -> Evidence:
-        """Run one command that is no probe; what it says comes back without its secrets.
+    def run(
+        self, commands: Sequence[Command], round: int
+    ) -> Iterator[tuple[int, Evidence | HostError]]:
+        """Run commands that are no probes side by side; yields each one's number and what came.
+
+        What they say comes back without its secrets.
 
         Raises:
-            HostError: it did not run, or the connection broke.
+            Interrupted: `cancelled` was set.
         """
-        limit_s = int(self.timeout_s)
-        script = Script([Step(name, command, limit_s)], round=round, purpose=purpose)
-        transport = self._transport(host)
+        done: queue.SimpleQueue[tuple[int, Evidence | BaseException]] = queue.SimpleQueue()
+        waiting = queue.SimpleQueue[int]()
+        for number in range(len(commands)):
+            waiting.put(number)
+
+        def work() -> None:
+            with suppress(queue.Empty):
+                while True:
+                    number = waiting.get_nowait()
+                    with _Reporting(done, number):
+                        done.put((number, self._run(commands[number], round)))
+
+        for number in range(min(len(commands), COMMANDS_AT_ONCE)):
+            threading.Thread(target=work, daemon=True, name=f"command {number}").start()
+        for _ in commands:
+            number, result = self._next_of(done)
+            if not isinstance(result, Evidence | HostError):
+                raise result
+            yield number, result
+
+    def _next_of(
+        self, done: queue.SimpleQueue[tuple[int, Evidence | BaseException]]
+    ) -> tuple[int, Evidence | BaseException]:
+        while True:
+            self.heed_cancellation()
+            with suppress(queue.Empty):
+                return done.get(timeout=0.2)
+
+    def _run(self, command: Command, round: int) -> Evidence:
+        step = Step(command.name, command.text, int(self.timeout_s))
+        script = Script([step], round=round, purpose=command.purpose)
+        transport = self._transport(command.host)
         try:
             for evidence in transport.run(script, timeout_s=self.timeout_s + GRACE_S):
                 return self.redactor.evidence(evidence)
         except HostError:
-            self._forget(host)
+            self._forget(command.host)
             raise
-        raise HostLost(f"{command} left no answer", host=host)
+        raise HostLost(f"{command.text} left no answer", host=command.host)
 
     def account(self, host: str) -> str:
         """The account that commands run as, before any sudo; empty for a snapshot."""
         return self._transport(host).account or ""
 
     def _transport(self, host: str) -> Transport:
-        if host not in self._transports:
-            self._transports[host] = self.open_transport(self.hosts[host])
-        return self._transports[host]
+        with self._lock:
+            if host not in self._transports:
+                self._transports[host] = self.open_transport(self.hosts[host])
+            return self._transports[host]
 
     def _forget(self, host: str) -> None:
-        transport = self._transports.pop(host, None)
+        with self._lock:
+            transport = self._transports.pop(host, None)
         if transport is not None:
             transport.close()
 
@@ -222,8 +275,8 @@ class Look:
 class _Reporting:
     """Hands what a thread dies of to the thread that reads."""
 
-    done: Done
-    host: str
+    done: queue.SimpleQueue[Any]
+    key: object
 
     def __enter__(self) -> None: ...
 
@@ -231,5 +284,5 @@ class _Reporting:
         self, kind: object, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         if error is not None:
-            self.done.put((self.host, error))
+            self.done.put((self.key, error))
         return True

@@ -13,7 +13,7 @@ from sme_agent.events import Changing, Event, Planned, PlannedAction, Unplanned
 from sme_agent.open_changes import OpenChanges
 from sme_agent.questions import Answer, Question, put
 from sme_agent.resolution import NoPlan, Wish, digest, is_proven_step, plans
-from sme_agent.state import InvestigationState, Turn
+from sme_agent.state import CallAnswer, InvestigationState, Turn
 from sme_agent.workspace import Workspace
 from sme_knowledge.known_issue import KnownIssue
 from sme_memory.incident import Step, TimelineEntry
@@ -55,8 +55,10 @@ class Repairs:
         self._at.reach.heed_cancellation()
         self._changes.drop_what_never_began()
         ids = []
+        unplanned = []
         for made in plans(self._case, Wish(**state["wish"])):
             if isinstance(made, NoPlan):
+                unplanned.append(f"{made.host}: {made.reason}. {made.remedy}")
                 self._tell(Unplanned(made.host, made.reason, made.remedy))
                 self._save("plan", f"{made.host}: {made.reason}")
                 continue
@@ -65,7 +67,17 @@ class Repairs:
             ids.append(change.id)
             self._tell(self.preview(change))
             self._save("plan", f"{made.host}: {len(made.actions)} steps of {made.issue}")
-        return {**state, "changes": ids, "turn": "approve" if ids else "learn"}
+        answers = list(state["answers"])
+        if state["fixing"] and not ids:
+            why = "; ".join(unplanned)
+            answers.append(CallAnswer(call=state["fixing"], evidence=[], failed=why, changes=[]))
+        return {
+            **state,
+            "answers": answers,
+            "changes": ids,
+            "made": [*state["made"], *ids],
+            "turn": "approve" if ids else "learn",
+        }
 
     def previews(self, wish: Wish) -> Iterator[Planned | Unplanned]:
         """What `plan` would make; nothing is kept."""

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sme_agent.case import Case
 from sme_agent.mended import left
@@ -33,6 +34,10 @@ class Wish:
     """Values for the words in capitals."""
     hold_s: int | None = None
     """How long each verification must stay true, instead of what the steps say."""
+    hosts: tuple[str, ...] = ()
+    """Where; none: wherever a known issue is proven."""
+    actions: tuple[dict[str, Any], ...] = ()
+    """What to do on these hosts, as `Action` documents, where no known issue says it."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +55,28 @@ def plans(case: Case, wish: Wish) -> list[Plan | NoPlan]:
     Raises:
         UsageError: the wish names a known issue, a step or a parameter that there is not.
     """
+    if wish.actions:
+        return [_own_plan(case, host, wish) for host in wish.hosts]
     proven = _proven(case)
     if wish.issue is None and not proven:
         return [_nothing_proven(case)]
     made: list[Plan | NoPlan] = []
     for host in case.hosts:
-        if host not in case.facts:
+        if host not in case.facts or (wish.hosts and host not in wish.hosts):
             continue
         if wish.issue is not None:
             made.append(_plan(case, _Cause(_named(case, wish.issue)), host, wish))
         elif host in proven:
             made.append(_plan(case, proven[host], host, wish))
     return made or [_nothing_proven(case)]
+
+
+def _own_plan(case: Case, host: str, wish: Wish) -> Plan | NoPlan:
+    if host not in case.hosts:
+        return NoPlan(host, "it is no host of this incident", "Name one of its hosts.")
+    if case.hosts[host].transport == "replay":
+        return NoPlan(host, "a snapshot can't be changed", "Name the host itself.")
+    return Plan(host=host, actions=tuple(Action.model_validate(one) for one in wish.actions))
 
 
 def digest(plan: Plan) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sme_agent.board import update_board
 from sme_agent.case import Case
+from sme_agent.reasoner import Desk, Next
 from sme_agent.relevance import relevance
-from sme_agent.state import ProbeRequest, Request
+from sme_agent.state import ProbeRequest
 from sme_agent.symptom import Area, areas_of
 from sme_tools.checks.finding import at_least
 from sme_tools.checks.last_words import last_words
 from sme_tools.checks.references import probes_named
+from sme_tools.hosts.evidence import Evidence
 from sme_tools.probes.registry import LEVELS, probes
 
 MOST_LEVEL_OF_WORDS = 2
@@ -26,20 +28,29 @@ class RuleReasoner:
 
     name = "rules"
 
-    def reason(self, case: Case) -> list[Request]:
+    def hear(self, case: Case, text: str, attached: Sequence[Evidence] = ()) -> None:
+        """See `Reasoner.hear`: whatever is said is the symptom."""
+        case.incident.symptom = text
+
+    def learn(self, case: Case, desk: Desk) -> None:
+        """See `Reasoner.learn`: rules learn nothing that the evolution log does not have."""
+
+    def reason(self, case: Case, desk: Desk) -> Next:
         """See `Reasoner.reason`."""
         update_board(case)
         wanted: dict[str, dict[str, str]] = {host: {} for host in case.facts}
         for host, probe, why in self._wanted(case):
             if probe in probes() and not case.has_run(host, probe):
                 wanted[host].setdefault(probe, why)
-        return [
-            ProbeRequest(
-                host=host, probes=list(asked), why="; ".join(dict.fromkeys(asked.values()))
-            )
-            for host, asked in wanted.items()
-            if asked and host not in case.incident.unreachable
-        ]
+        return Next(
+            requests=[
+                ProbeRequest(
+                    host=host, probes=list(asked), why="; ".join(dict.fromkeys(asked.values()))
+                )
+                for host, asked in wanted.items()
+                if asked and host not in case.incident.unreachable
+            ]
+        )
 
     def _wanted(self, case: Case) -> Iterator[tuple[str, str, str]]:
         """Host, probe and reason, the most telling first."""

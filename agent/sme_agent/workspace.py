@@ -43,3 +43,5 @@ class Workspace:
     """For the time that a verification has to hold."""
     lock_folders: tuple[str, ...]
     """Where on a host the lock may be that keeps two changes apart."""
+    person_is_there: bool = False
+    """Whether somebody can answer a question now."""

@@ -14,6 +14,7 @@ import pytest
 
 from sme_agent.events import Denied
 from sme_agent.questions import Answer
+from sme_agent.reasoner import Next
 from sme_agent.workspace import Knowledge
 from sme_knowledge.bm25 import Bm25Retriever
 from sme_knowledge.store import KnownIssues
@@ -52,7 +53,11 @@ class ObedientModel:
         self.shown = []
         self.done = set()
 
-    def reason(self, case):
+    def hear(self, case, text): ...
+
+    def learn(self, case, desk): ...
+
+    def reason(self, case, desk):
         around = self.fence.around
         texts = [around(e.stdout + e.stderr, source=id) for id, e in case.evidence.items()]
         issues = [match.issue for match in case.near]
@@ -63,7 +68,8 @@ class ObedientModel:
         wanted = [command for command in [*self.looks, *told] if command not in self.done]
         self.done |= {*wanted}
         host = next(iter(case.hosts))
-        return [{"host": host, "command": command, "why": "I was told to"} for command in wanted]
+        why = "I was told to"
+        return Next([{"host": host, "command": command, "why": why} for command in wanted])
 
 
 @pytest.fixture
