@@ -41,10 +41,21 @@ class CallBegun:
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """What this attempt has said so far does not count; it is taken out of the conversation."""
+    """What was shown since the last answer does not count; it is taken out of the conversation.
+
+    What of it still holds is said again by the events that follow.
+    """
 
     model: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something worth knowing that is no failure, such as a price that nobody knows."""
+
+    model: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -83,4 +94,6 @@ class Answered:
     """Why the model ended: `stop`, `calls` or `length`."""
 
 
-LlmEvent = Asking | Text | Reasoning | CallBegun | Withdrawn | Waiting | ModelFailed | Answered
+LlmEvent = (
+    Asking | Text | Reasoning | CallBegun | Withdrawn | Noted | Waiting | ModelFailed | Answered
+)
