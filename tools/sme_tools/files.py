@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -14,14 +15,31 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         OSError: it can't be written; what was there before still is.
     """
+    with _beside(path, data) as written:
+        written.replace(path)
+
+
+def create_file(path: Path, data: bytes) -> None:
+    """Write a new file, readable for its owner alone (0600); a reader sees none or the whole.
+
+    Raises:
+        FileExistsError: there is one already, perhaps since a moment ago.
+        OSError: it can't be written.
+    """
+    with _beside(path, data) as written:
+        path.hardlink_to(written)
+
+
+@contextmanager
+def _beside(path: Path, data: bytes) -> Iterator[Path]:
+    """A file with this content in the same folder, on the disk, for as long as it is not moved."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(descriptor)
-        Path(name).replace(path)
-    except BaseException:
+        yield Path(name)
+    finally:
         with suppress(OSError):
             Path(name).unlink()
-        raise
