@@ -10,7 +10,9 @@ SmeError
 │   ├── CheckInvalid          a check file
 │   ├── FactsInvalid          a facts file
 │   ├── KnownIssueInvalid     a known-issue file
-│   └── SnapshotInvalid       not a snapshot, cut short or altered
+│   ├── PromptInvalid         a prompt of the user's own
+│   ├── SnapshotInvalid       not a snapshot, cut short or altered
+│   └── PatternInvalid        a search pattern is no regular expression, or takes too long
 ├── HostError                 one host; the others go on (exit code 3)
 │   ├── HostUnreachable       no connection could be made; nothing ran
 │   ├── AuthenticationFailed  connected, but no credential was accepted, or sudo's was not
@@ -114,10 +116,22 @@ class KnownIssueInvalid(UsageError):
     """A known-issue file can't be used; the message names file, line and field."""
 
 
+class PromptInvalid(UsageError):
+    """A prompt can't be rendered; the message names file and line."""
+
+    remedy = "Correct the file, or take it away: then the shipped prompt is used again."
+
+
 class SnapshotInvalid(UsageError):
     """A snapshot file is not one of ours, was cut short, or was altered."""
 
     remedy = "Record it again: sme snapshot {host} -o FILE"
+
+
+class PatternInvalid(UsageError):
+    """A search pattern is not a regular expression, or takes too long on the text."""
+
+    remedy = "Search for plain text instead, or simplify the pattern: no repeats within repeats."
 
 
 class HostError(SmeError):
