@@ -80,7 +80,7 @@ class ScriptedServer:
         handler = type("BoundHandler", (Handler,), {"scripted": self})
         self._listener = _Listener((host, port), handler)
         self._thread = threading.Thread(
-            target=self._listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+            target=self._listener.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
         self._thread.start()
 
