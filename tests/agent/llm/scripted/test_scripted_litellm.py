@@ -152,5 +152,5 @@ def test_a_connection_that_is_cut(litellm):
     with scripted(plan) as server:
         with pytest.raises(litellm.exceptions.MidStreamFallbackError):
             list(complete(litellm, server, "openai/any", stream=True))
-        with pytest.raises(litellm.exceptions.APIError):
+        with pytest.raises(litellm.InternalServerError, match="Connection error"):
             complete(litellm, server, "openai/any")
