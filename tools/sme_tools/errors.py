@@ -342,7 +342,10 @@ class ModelUnreachable(ModelError):
 
 
 class ContextTooLong(ModelError):
-    """Prompt and answer together do not fit into the model's window."""
+    """Prompt and answer together do not fit into the model's window.
+
+    `window` is how many tokens fit, where the provider tells.
+    """
 
     remedy = (
         'Tell how much the model holds: [model."{model}"] context_tokens in config.toml; a local '
@@ -350,6 +353,17 @@ class ContextTooLong(ModelError):
     )
     treatment = Treatment.SHORTEN
     retries = 2
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str | None = None,
+        remedy: str | None = None,
+        window: int | None = None,
+    ) -> None:
+        super().__init__(message, model=model, remedy=remedy)
+        self.window = window
 
 
 class ParameterUnsupported(ModelError):

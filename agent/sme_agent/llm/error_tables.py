@@ -1,0 +1,253 @@
+"""By what a failure is told: the tables that `classify` goes through, from the top to the bottom.
+
+A provider's code says most, then the HTTP status, then the sentence. Where a sentence is known to
+be right against the code or the status beside it, it stands in CONTRADICTIONS, with who says it.
+Sentences are looked for in the provider's own messages only, never in what it repeats of the
+request: a log that speaks of rate limits must not become one.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sme_tools.errors import (
+    AnswerMalformed,
+    AnswerRefused,
+    ContextTooLong,
+    ModelError,
+    ModelForbidden,
+    ModelKeyInvalid,
+    ModelOverloaded,
+    ModelQuotaExhausted,
+    ModelRateLimited,
+    ModelTimeout,
+    ModelUnknown,
+    ModelUnreachable,
+    ParameterUnsupported,
+    ToolCallUnreadable,
+)
+
+Kind = type[ModelError]
+
+
+def _sayings(*rows: tuple[str, Kind]) -> tuple[tuple[re.Pattern[str], Kind], ...]:
+    return tuple((re.compile(pattern, re.IGNORECASE | re.DOTALL), kind) for pattern, kind in rows)
+
+
+def _by_word(rows: dict[Kind, str]) -> dict[str, Kind]:
+    return {word: kind for kind, words in rows.items() for word in words.split()}
+
+
+EXCEPTIONS: dict[str, Kind] = {
+    "UnsupportedParamsError": ParameterUnsupported,
+    "ConnectTimeout": ModelUnreachable,
+    "ReadTimeout": ModelTimeout,
+    "WriteTimeout": ModelTimeout,
+    "PoolTimeout": ModelTimeout,
+    "APITimeoutError": ModelTimeout,
+    "ConnectError": ModelUnreachable,
+    "ReadError": ModelUnreachable,
+    "WriteError": ModelUnreachable,
+    "CloseError": ModelUnreachable,
+    "RemoteProtocolError": ModelUnreachable,
+    "LocalProtocolError": ModelUnreachable,
+    "UnsupportedProtocol": ModelUnreachable,
+    "ProxyError": ModelUnreachable,
+    "gaierror": ModelUnreachable,
+    "SSLError": ModelUnreachable,
+    "SSLCertVerificationError": ModelUnreachable,
+    "ConnectionRefusedError": ModelUnreachable,
+    "ConnectionResetError": ModelUnreachable,
+    "BrokenPipeError": ModelUnreachable,
+    "TimeoutError": ModelTimeout,
+    "JSONDecodeError": AnswerMalformed,
+    "APIResponseValidationError": AnswerMalformed,
+}
+"""By the class of the exception, where no answer came or it could not be read."""
+
+CONTRADICTIONS = _sayings(
+    # OpenAI and Groq as a rate limit, 429 or 413: one request above the limit never passes.
+    (r"request too large for (?:model|gpt|o\d)|tokens must be reduced in order", ContextTooLong),
+    # Gemini as RESOURCE_EXHAUSTED, OpenRouter and Cerebras as a rate limit: it lasts for the day.
+    (r"limit: 0\b|free-models-per-day|tokens per day limit exceeded", ModelQuotaExhausted),
+    # xAI as 403 or 429.
+    (r"doesn't have any credits|used all available credits|spending limit", ModelQuotaExhausted),
+    # Google as PERMISSION_DENIED.
+    (r"api key was reported as leaked|api key (?:not valid|expired)", ModelKeyInvalid),
+    # OpenRouter as 404, and as 403.
+    (r"no endpoints found that support (?P<parameter>tool) use", ParameterUnsupported),
+    (r"no endpoints found matching your data policy", ModelForbidden),
+    (r"requires moderation on .* was flagged", AnswerRefused),
+    # Anthropic and vLLM name a parameter, and mean the sum of prompt and answer.
+    (r"exceed context limit|maximum context length is \d+ tokens and your request", ContextTooLong),
+    # OpenAI as model_not_found.
+    (r"project `[^`]*` does not have access to model", ModelForbidden),
+)
+
+CODES = _by_word(
+    {
+        ModelKeyInvalid: (
+            "invalid_api_key authentication_error api_key_invalid wrong_api_key "
+            "unrecognizedclientexception invalidsignatureexception expiredtokenexception "
+            "unauthenticated"
+        ),
+        ModelForbidden: (
+            "permission_error permission_denied accessdeniedexception request_forbidden "
+            "unsupported_country_region_territory organization_restricted"
+        ),
+        ModelUnknown: (
+            "model_not_found deploymentnotfound model_not_available invalid_model "
+            "model_decommissioned dedicated_endpoint_not_running resourcenotfoundexception"
+        ),
+        ModelQuotaExhausted: (
+            "insufficient_quota billing_hard_limit_reached billing_not_active credit_limit "
+            "budget_exceeded insufficient_balance servicequotaexceededexception billing_error "
+            "generaterequestsperdayperprojectpermodel-freetier "
+            "generatecontentinputtokensperdaypermodel-freetier"
+        ),
+        ContextTooLong: (
+            "context_length_exceeded exceed_context_size_error request_too_large string_too_long"
+        ),
+        AnswerRefused: (
+            "content_filter content_policy_violation responsibleaipolicyviolation invalid_prompt "
+            "moderation_error content_policy"
+        ),
+        ToolCallUnreadable: "tool_use_failed",
+        AnswerMalformed: "json_validate_failed",
+        ParameterUnsupported: (
+            "unsupported_parameter unsupported_value unknown_parameter extra_forbidden "
+            "invalid_function_parameters model_no_support_for_function"
+        ),
+        ModelRateLimited: (
+            "rate_limit_exceeded rate_limit_error rate_limited resource_exhausted "
+            "too_many_requests token_quota_exceeded too_many_tokens_error throttlingexception "
+            "toomanyrequestsexception"
+        ),
+        ModelOverloaded: (
+            "overloaded_error engine_overloaded queue_exceeded service_unavailable_error "
+            "unavailable unavailable_error serviceunavailableexception modelnotreadyexception "
+            "provider_unavailable slow_down"
+        ),
+        ModelTimeout: "timeout_error deadline_exceeded modeltimeoutexception",
+    }
+)
+"""By a code or type of the body. Whichever stands first here is taken: quota before rate limit."""
+
+DECISIVE: dict[int, Kind] = {
+    401: ModelKeyInvalid,
+    402: ModelQuotaExhausted,
+    408: ModelTimeout,
+    413: ContextTooLong,
+    429: ModelRateLimited,
+    504: ModelTimeout,
+    522: ModelTimeout,
+    524: ModelTimeout,
+    529: ModelOverloaded,
+}
+"""Statuses that mean one thing. 400, 403, 404, 422 and 500 do not: first, see what is said."""
+
+SAYINGS = _sayings(
+    (
+        r"(?:incorrect|invalid|wrong|missing) (?:\w+ )?(?:x-)?api[ -]key|api_key client option "
+        r"must be set|no auth credentials|security token included in the request is invalid|"
+        r"unable to locate credentials",
+        ModelKeyInvalid,
+    ),
+    (
+        r"credit balance is too low|insufficient (?:balance|credits|funds)|exceeded your current "
+        r"quota|reached your specified api usage limits|requires more credits|out of credits",
+        ModelQuotaExhausted,
+    ),
+    (
+        r"maximum (?:context|prompt|input) length|prompt is too long|input is too long|exceeds? "
+        r"the (?:available context size|maximum number of tokens|context (?:length|window))|"
+        r"reduce the length of the|too large for model with|greater than the context length|"
+        r"`inputs` tokens \+ `max_new_tokens`|token limit reached|exceed context window|"
+        r"request payload size exceeds|prompt \(length \d+\) (?:exceeds|is longer)",
+        ContextTooLong,
+    ),
+    (
+        r"content (?:filtering|management|usage) polic|violating our usage policy|content exists "
+        r"risk|prompt was blocked|response was blocked|blocked (?:by|due to|for) safety|"
+        r"safety system|data_inspection_failed",
+        AnswerRefused,
+    ),
+    (
+        r"error parsing tool call: raw='(?P<generation>.*)', err=|failed to parse tool call|"
+        r"error parsing tool call|tool call validation failed",
+        ToolCallUnreadable,
+    ),
+    (
+        r"does not support (?P<parameter>tools|thinking)|(?P<parameter_2>tools) param requires|"
+        r"requires --enable-auto-(?P<parameter_3>tool)-choice|(?P<parameter_4>function) calling is "
+        r"not enabled|unsupported param(?:eter)?s?: (?P<parameter_5>[\w.]+)|"
+        r"does not support parameters: \['(?P<parameter_6>[\w.]+)'|"
+        r"`(?P<parameter_7>[\w.]+)` may only be set|"
+        r"^(?P<parameter_8>[\w.\[\]]+): extra inputs are not permitted|"
+        r"argument not supported on this model: (?P<parameter_9>[\w.]+)|"
+        r"unknown name \"(?P<parameter_10>[\w.]+)\"|"
+        r"invalid (?P<parameter_11>[\w.]+) value, the valid range|"
+        r"(?P<parameter_12>[\w.]+) is too large: \d+|does not support this "
+        r"(?P<parameter_13>[\w.]+)|extra inputs are not permitted",
+        ParameterUnsupported,
+    ),
+    (
+        r"model (?:'[^']*'|\"[^\"]*\"|`[^`]*`|\S+) (?:was )?(?:does )?not (?:found|exist)|"
+        r"model not exist|is not a valid model|invalid model(?: name)?:|llm provider not provided|"
+        r"is not found for api version|has been decommissioned|unable to access .*model",
+        ModelUnknown,
+    ),
+    (r"location is not supported|not supported in your (?:region|country)", ModelForbidden),
+    (
+        r"rate limit (?:reached|exceeded)|too many requests|service tier capacity exceeded|"
+        r"exceed your organization.s rate limit",
+        ModelRateLimited,
+    ),
+    (
+        r"empty or invalid response from llm endpoint|unable to parse (?:json|response)",
+        AnswerMalformed,
+    ),
+    # Waiting does not mend these: the machine is too small, or what runs on it has crashed.
+    (r"requires more system memory|out of memory|runner process has terminated", ModelError),
+    (r"while running the model|overloaded|over capacity|try again later", ModelOverloaded),
+    (r"peer closed connection|incomplete chunked read|connection error", ModelUnreachable),
+    (r"request timed out|timed out", ModelTimeout),
+)
+
+STATUSES: dict[int, Kind] = {
+    403: ModelForbidden,
+    404: ModelUnknown,
+    521: ModelUnreachable,
+    523: ModelUnreachable,
+}
+"""By the status, where nothing was said that is known; other 5xx are ModelOverloaded."""
+
+LITELLM: dict[str, Kind] = {
+    "ContextWindowExceededError": ContextTooLong,
+    "ContentPolicyViolationError": AnswerRefused,
+    "AuthenticationError": ModelKeyInvalid,
+    "PermissionDeniedError": ModelForbidden,
+    "NotFoundError": ModelUnknown,
+    "RateLimitError": ModelRateLimited,
+    "PaymentRequiredError": ModelQuotaExhausted,
+    "Timeout": ModelTimeout,
+    "APIConnectionError": ModelUnreachable,
+    "JSONSchemaValidationError": AnswerMalformed,
+    "InternalServerError": ModelOverloaded,
+    "ServiceUnavailableError": ModelOverloaded,
+    "BadGatewayError": ModelOverloaded,
+}
+"""By litellm's class, where there is nothing else to go by."""
+
+WINDOWS = re.compile(
+    r"maximum (?:context|prompt|input) length (?:is|of) ([0-9][0-9,]{2,10})|"
+    r"> ([0-9][0-9,]{2,10})(?: maximum|, decrease)|"
+    r"limit is ([0-9][0-9,]{2,10})|"
+    r"must be <= ([0-9][0-9,]{2,10})|"
+    r"with ([0-9][0-9,]{2,10}) maximum context length|"
+    r"maximum number of tokens allowed \(([0-9][0-9,]{2,10})\)|"
+    r"configured limit of ([0-9][0-9,]{2,10})|"
+    r"Limit ([0-9][0-9,]{2,10}), Requested",
+    re.IGNORECASE,
+)
+"""The number of tokens that fit, in sentences about a context that is too long."""
