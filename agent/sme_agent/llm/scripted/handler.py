@@ -30,6 +30,9 @@ _POSTS: tuple[tuple[str, Api, _Kind], ...] = (
     ("/api/show", "ollama", "show"),
 )
 
+ANSWERS = tuple(end for end, _, kind in _POSTS if kind == "answer")
+"""How the addresses end at which a model answers."""
+
 
 @dataclass
 class Request:

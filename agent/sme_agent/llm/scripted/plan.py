@@ -197,7 +197,8 @@ class Exchange(_Part):
     def _says_one_thing(self) -> Self:
         if self.raw is not None and self.says:
             raise ValueError("has `says` or `raw`, not both")
-        if self.error and (self.says or self.raw or self.thinks or self.calls):
+        failing = self.breaks and self.breaks.in_stream_error
+        if self.error and (self.says or self.raw or self.thinks or self.calls or failing):
             raise ValueError("has an `error` or an answer, not both")
         return self
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from sme_agent.llm.scripted.choice import Script
-from sme_agent.llm.scripted.handler import Handler, Request
+from sme_agent.llm.scripted.handler import ANSWERS, Handler, Request
 from sme_agent.llm.scripted.plan import Plan
 
 
@@ -115,6 +115,14 @@ class ScriptedServer:
     def ollama_base(self) -> str:
         """For Ollama's format."""
         return self.base
+
+    @property
+    def asked(self) -> list[Request]:
+        """Of the requests, those for an answer of the model.
+
+        litellm sends others by itself, and when it likes: Ollama's `/api/show` from a thread.
+        """
+        return [one for one in list(self.requests) if one.path.endswith(ANSWERS)]
 
     @property
     def unplayed(self) -> list[str]:

@@ -76,7 +76,7 @@ def test_an_answer_with_a_call(litellm, model, stream):
     for chunks in CHUNKS:
         with scripted([exchange | {"chunks": chunks}]) as server:
             got = answer(litellm, server, model, stream)
-            assert len(server.requests) == 1
+            assert len(server.asked) == 1
         message = got.choices[0].message
         assert message.content == TEXT
         assert message.reasoning_content == "hm, größer"

@@ -26,6 +26,7 @@ from sme_agent.llm.scripted import Plan, PlanInvalid, read_plan
         ("exchanges:\n  - breaks: sometime", 2, "'before-headers'"),
         ("exchanges:\n  - {says: x, raw: y}", 2, "`says` or `raw`, not both"),
         ("exchanges:\n  - {says: x, error: wrong-key}", 2, "an `error` or an answer, not both"),
+        ("exchanges:\n  - {error: html-502, breaks: {in_stream_error: html-502}}", 2, "not both"),
         ("exchanges:\n  - times: 0", 2, "must be 1 or more, or forever"),
         ("exchanges:\n  - calls:\n      - {arguments: {}}", 3, "this field is required"),
         (

@@ -227,6 +227,7 @@ def test_the_record_has_what_was_sent_but_no_key():
         request(server, "/api/tags")
         shown = request(server, "/requests")
         kept = list(server.requests)
+        assert server.asked == kept[:1]
     assert b"sk-" not in shown.raw
     assert shown.json == [vars(one) for one in kept]
     assert [(one.method, one.path, one.exchange) for one in kept] == [
