@@ -20,20 +20,20 @@ from benchmarks.table import data_folder, print_table
 from sme_agent.llm.dialects import Call, DialectReader, Fault, Piece, Said
 from sme_agent.llm.dialects.pieces import merged
 
-PROSE = (
-    "The disk of `web1` is **full**: 98 % of /var is used, and < 2 GB are left [1].\n\n" * 12_000
+PROSE = "".join(
+    f"The disk of `web{n}` is **full**: 98 % of /var is used, and < {n} GB are left [1].\n\n"
+    for n in range(12_000)
 )
 CALL = (
-    '<｜DSML｜tool_calls>\n<｜DSML｜invoke name="write">\n<｜DSML｜parameter name="text" string="true">'
+    '<｜DSML｜tool_calls>\n<｜DSML｜invoke name="write">\n'
+    '<｜DSML｜parameter name="text" string="true">'
     + "if a < b: print('[x]')\n" * 40_000
     + "</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>"
 )
 SPEED = {
     "prose": PROSE,
     "one long argument": CALL,
-    "a log": "Nov 20 16:36:28 web1 nginx[812]: 10.0.0.7 GET /x?a=<b> 502 in 0.3 s\n" * 3
-    + "".join(f"Nov 20 16:{n // 60 % 60:02}:{n % 60:02} web1 line {n}\n" for n in range(30_000)),
-    "openers": "<" * 1_000_000,
+    "tags that are none": "".join(f"<div><DSML {n}<｜x <tool < `{n}`\n" for n in range(30_000)),
 }
 
 
@@ -108,7 +108,8 @@ def _speed() -> None:
             pieces = _read(chunks, tools)
             speeds.append(len(text) / 1e6 / (time.perf_counter() - began))
         faults = sum(isinstance(piece, Fault) for piece in pieces)
-        table.append((name, len(text) / 1e6, *speeds, faults, *_held(text[:200_000], tools)))
+        held = _held(text[:200_000], tools) if text is not CALL else ("", "")
+        table.append((name, len(text) / 1e6, *speeds, faults, *held))
     print_table(
         ("text", "MB", "MB/s by char", "by 4", "whole", "faults", "held: mean", "most"), table
     )
