@@ -33,21 +33,26 @@ def update_board(case: Case) -> None:
     """Bring every hypothesis up to date with the facts; old ones keep their ids.
 
     A finding is a fact; the hypothesis is that it is the root cause. A known issue is a hypothesis
-    for each host, decided by its signature and its diagnosis.
+    for each host, decided by its signature and its diagnosis. A theory of a model's own, which has
+    no such cause, is left as it is.
     """
     graph = case.causes()
     judgements = [*_findings(case, graph), *_known_issues(case)]
-    board = {hypothesis.cause: hypothesis for hypothesis in case.incident.hypotheses}
+    hypotheses = case.incident.hypotheses
+    own = [hypothesis for hypothesis in hypotheses if hypothesis.cause is None]
+    board = {hypothesis.cause: hypothesis for hypothesis in hypotheses if hypothesis.cause}
     for judgement in judgements:
         old = board.get(judgement.cause)
         board[judgement.cause] = Hypothesis(
-            id=old.id if old else f"H{len(board) + 1}", **vars(judgement)
+            id=old.id if old else f"H{len(own) + len(board) + 1}", **vars(judgement)
         )
     _drop_cleared(board, {judgement.cause for judgement in judgements})
-    case.incident.hypotheses = sorted(board.values(), key=lambda h: (h.priority, int(h.id[1:])))
+    case.incident.hypotheses = sorted(
+        [*own, *board.values()], key=lambda h: (h.priority, int(h.id[1:]))
+    )
 
 
-def _drop_cleared(board: dict[str | None, Hypothesis], judged: set[str]) -> None:
+def _drop_cleared(board: dict[str, Hypothesis], judged: set[str]) -> None:
     """A finding that a later look no longer shows can't be the cause."""
     for cause, hypothesis in board.items():
         if cause not in judged and hypothesis.status != "refuted":

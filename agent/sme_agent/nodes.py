@@ -86,6 +86,7 @@ class Nodes:
             cancelled=self._at.reach.cancelled,
             retriever=self._at.retriever,
             incidents=self._at.incidents,
+            talks=state["goal"] == "talk",
             may_fix=state["goal"] == "talk" and self._at.person_is_there,
         )
 

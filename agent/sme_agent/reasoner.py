@@ -26,8 +26,10 @@ class Desk:
     cancelled: threading.Event
     retriever: Retriever
     incidents: IncidentStore
+    talks: bool = False
+    """Whether a person waits for an answer, and not for a diagnosis alone."""
     may_fix: bool = False
-    """Whether a person is there who may want something changed."""
+    """Whether a person is there who can decide on a change."""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ class Wish:
     """Where; none: wherever a known issue is proven."""
     actions: tuple[dict[str, Any], ...] = ()
     """What to do on these hosts, as `Action` documents, where no known issue says it."""
+    clears: str | None = None
+    """The fingerprint of a finding that must be gone afterwards."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def plans(case: Case, wish: Wish) -> list[Plan | NoPlan]:
         if host not in case.facts or (wish.hosts and host not in wish.hosts):
             continue
         if wish.issue is not None:
-            made.append(_plan(case, _Cause(_named(case, wish.issue)), host, wish))
+            made.append(_plan(case, _Cause(_named(case, wish.issue), wish.clears), host, wish))
         elif host in proven:
             made.append(_plan(case, proven[host], host, wish))
     return made or [_nothing_proven(case)]
@@ -76,7 +78,8 @@ def _own_plan(case: Case, host: str, wish: Wish) -> Plan | NoPlan:
         return NoPlan(host, "it is no host of this incident", "Name one of its hosts.")
     if case.hosts[host].transport == "replay":
         return NoPlan(host, "a snapshot can't be changed", "Name the host itself.")
-    return Plan(host=host, actions=tuple(Action.model_validate(one) for one in wish.actions))
+    actions = tuple(Action.model_validate(one) for one in wish.actions)
+    return Plan(host=host, must_clear=_must_clear(case, wish.clears, host), actions=actions)
 
 
 def digest(plan: Plan) -> str:
@@ -159,7 +162,7 @@ def _plan(case: Case, cause: _Cause, host: str, wish: Wish) -> Plan | NoPlan:
         actions = tuple(_action(step, values, wish.hold_s) for step in chosen)
     except _Open as open_:
         return NoPlan(host, str(open_), f"Say it: --set {open_.name}=… ({show})")
-    clear = _must_clear(case, cause, host)
+    clear = _must_clear(case, cause.finding, host)
     return Plan(host=host, issue=issue.id, must_clear=clear, actions=actions)
 
 
@@ -269,10 +272,10 @@ def _action(step: Step, values: Mapping[str, str], hold_s: int | None) -> Action
     )
 
 
-def _must_clear(case: Case, cause: _Cause, host: str) -> tuple[MustClear, ...]:
+def _must_clear(case: Case, finding: str | None, host: str) -> tuple[MustClear, ...]:
     """The finding that is the cause, if it is one; what it has brought about may outlast it."""
     return tuple(
-        MustClear(fingerprint=finding.fingerprint, check=finding.check)
-        for finding in case.incident.findings
-        if finding.fingerprint == cause.finding and finding.host == host
+        MustClear(fingerprint=one.fingerprint, check=one.check)
+        for one in case.incident.findings
+        if one.fingerprint == finding and one.host == host
     )

@@ -59,6 +59,16 @@ class ToolMessage(_Part):
     failed: bool = False
 
 
+class Opening(_Part):
+    """What a conversation began with, and goes on with when it is resumed."""
+
+    role: Literal["opening"] = "opening"
+    marker: str
+    """Of the fence around what hosts say."""
+    prompts: str
+    """The version of the prompts."""
+
+
 Message = Annotated[UserMessage | AssistantMessage | ToolMessage, Field(discriminator="role")]
 
 

@@ -37,19 +37,20 @@ _RULE = (
 class Fence:
     """Wraps data so that it can't pass for anything else."""
 
-    def __init__(self) -> None:
-        self._marker = f"data-{secrets.token_hex(8)}"
+    def __init__(self, marker: str | None = None) -> None:
+        """`marker` is that of a conversation that goes on; none: a new one."""
+        self.marker = marker or f"data-{secrets.token_hex(8)}"
 
     @property
     def rule(self) -> str:
         """What the reader has to be told once, before the first fence."""
-        return _RULE.format(marker=self._marker)
+        return _RULE.format(marker=self.marker)
 
     def around(self, text: str, *, source: str, most_chars: int = MOST_CHARS) -> str:
         """The text within a fence that names where it comes from."""
-        clean = plain(text).replace(self._marker, "[marker]")
-        label = one_line(plain(source))[:120].replace(self._marker, "[marker]")
-        return f"<<{self._marker} {label}\n{shortened(clean, most_chars)}\n{self._marker}>>"
+        clean = plain(text).replace(self.marker, "[marker]")
+        label = one_line(plain(source))[:120].replace(self.marker, "[marker]")
+        return f"<<{self.marker} {label}\n{shortened(clean, most_chars)}\n{self.marker}>>"
 
 
 def plain(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The model reasoner: a language model that investigates through the same tools and policy."""

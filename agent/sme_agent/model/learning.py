@@ -1,0 +1,59 @@
+"""Having a model propose what an incident taught, and keeping what is verified of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sme_agent.events import Learned
+from sme_agent.llm.events import Answered
+from sme_agent.llm.messages import Message, UserMessage
+from sme_agent.llm.model import Model, Prompt
+from sme_agent.model import toolbox
+from sme_agent.model.bench import Bench, Refusal
+from sme_agent.model.lessons import Lessons
+from sme_agent.model.means import Answering
+from sme_agent.model.uses import result
+from sme_prompts.load import Prompts
+from sme_tools.facts import Facts
+
+MOST_ATTEMPTS = 3
+"""At a lesson that can be kept."""
+
+
+def learn(
+    gateway: Answering,
+    lessons: Lessons,
+    bench: Bench,
+    prompts: Prompts,
+    faulty: Mapping[str, Facts],
+) -> Learned | None:
+    """Ask for a lesson until one can be kept; None if there is nothing to ask about.
+
+    `faulty` are the facts of hosts as they were before something was changed. What the model says
+    meanwhile is not shown: the conversation is over for the person.
+
+    Raises:
+        ModelError, Interrupted, StateError
+    """
+    if not lessons.worth_it(bench.case):
+        return None
+    tool = toolbox.lesson_tool(prompts)
+    system = bench.present.text("system", fence=bench.present.fence.rule, may_fix=False)
+    told: list[Message] = [UserMessage(text=lessons.told(bench), origin="program")]
+
+    def compose(model: Model) -> Prompt:
+        ends = frozenset([toolbox.LESSON])
+        return Prompt(system, told, [tool], must_call=toolbox.LESSON, ends_turn=ends)
+
+    for _ in range(MOST_ATTEMPTS):
+        for event in gateway.answer(compose, cancelled=bench.desk.cancelled):
+            if isinstance(event, Answered):
+                said = event.message
+        call = next((one for one in said.calls if one.name == toolbox.LESSON), None)
+        if call is None:
+            return None
+        try:
+            return lessons.keep(toolbox.checked(call, bench), bench, said.model, faulty)
+        except Refusal as refusal:
+            told += [said, result(call, refusal.text, failed=True)]
+    return Learned("skip", "", "what the model proposed could not be verified")

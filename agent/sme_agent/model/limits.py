@@ -1,0 +1,66 @@
+"""How much one turn may take: said before it is reached, then kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+NEAR = 0.75
+"""From which share of a limit on the model and the person are told."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one turn of a conversation, or one diagnosis, may take."""
+
+    steps: int = 40
+    """Answers of the model."""
+    seconds: float = 1800.0
+    tokens: int = 1_500_000
+    """Of prompts and answers together, those from a cache included."""
+    usd: float | None = None
+    """None: only the budgets of session and day hold."""
+
+
+@dataclass
+class Allowance:
+    """What a turn has taken of its limits."""
+
+    limits: Limits
+    clock: Callable[[], float] = time.monotonic
+    steps: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+    _since: float = field(init=False)
+    _told: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._since = self.clock()
+
+    def took(self, tokens: int, usd: float | None) -> None:
+        """Count one answer of the model."""
+        self.steps += 1
+        self.tokens += tokens
+        self.usd += usd or 0.0
+
+    def used_up(self) -> str | None:
+        """The limit that is reached, by name; None if none is."""
+        return next((name for name, share in self._shares() if share >= 1), None)
+
+    def near(self) -> tuple[str, int] | None:
+        """A limit that comes near and was not told of yet, and the share of it that is taken."""
+        for name, share in self._shares():
+            if NEAR <= share < 1 and name not in self._told:
+                self._told.add(name)
+                return name, int(100 * share)
+        return None
+
+    def _shares(self) -> list[tuple[str, float]]:
+        limits = self.limits
+        shares = [
+            ("steps", self.steps / limits.steps),
+            ("time", (self.clock() - self._since) / limits.seconds),
+            ("tokens", self.tokens / limits.tokens),
+        ]
+        return shares + ([("cost", self.usd / limits.usd)] if limits.usd else [])

@@ -1,0 +1,49 @@
+"""How evidence is shown to a model: fenced, with head, tail and what stands out, and a handle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sme_prompts.load import Prompts
+from sme_tools.analysis.digest import FEWEST_CHARS, digest
+from sme_tools.hosts.evidence import Evidence
+from sme_tools.safety.fence import Fence
+
+FENCE_CHARS = 400
+"""For the marks of a fence, and what characters that don't show become."""
+
+
+@dataclass(frozen=True)
+class Presenter:
+    """Puts into words what a model is told, by the prompt files."""
+
+    prompts: Prompts
+    fence: Fence
+
+    def text(self, name: str, /, **values: object) -> str:
+        """A prompt by its name. Raises PromptInvalid."""
+        return self.prompts.render(name, **values)
+
+    def fenced(self, text: str, source: str, most_chars: int) -> str:
+        """Data of a host, or of anybody who is not the person, within the fence."""
+        return self.fence.around(text, source=source, most_chars=most_chars + FENCE_CHARS)
+
+    def evidence(self, items: Sequence[Evidence], most_chars: int) -> str:
+        """Several outputs, each with its id, in at most about so many characters."""
+        each = max(most_chars // max(len(items), 1), FEWEST_CHARS)
+        return "\n\n".join(self._one(item, each) for item in items)
+
+    def _one(self, item: Evidence, most_chars: int) -> str:
+        output = item.stdout
+        if item.stderr.strip():
+            output += f"\n[stderr]\n{item.stderr}" if output.strip() else item.stderr
+        shown = digest(output, most_chars=max(most_chars, FEWEST_CHARS))
+        body = shown.render()
+        return self.text(
+            "evidence",
+            item=item,
+            lines=shown.total_lines,
+            whole=shown.is_whole,
+            body=self.fenced(body, item.id, len(body)) if body.strip() else "",
+        )
