@@ -149,7 +149,7 @@ DECISIVE: dict[int, Kind] = {
 SAYINGS = _sayings(
     (
         r"(?:incorrect|invalid|wrong|missing) (?:\w+ )?(?:x-)?api[ -]key|api_key client option "
-        r"must be set|no auth credentials|security token included in the request is invalid|"
+        r"must be set|no auth credentials|missing credentials|security token included in the request is invalid|"
         r"unable to locate credentials",
         ModelKeyInvalid,
     ),
