@@ -2,8 +2,8 @@
 
 Left alone, litellm 1.106.2 fetches a price map at import, reads a `.env` file in the current
 folder, and writes log lines to stderr; its success and failure handlers run in threads of their
-own, where callbacks would send out what was said. Importing it takes about three seconds, so it happens when
-the first model is asked, or in `warm_up` before.
+own, where callbacks would send out what was said. Importing it takes about three seconds, so it
+happens when the first model is asked, or in `warm_up` before.
 """
 
 from __future__ import annotations
