@@ -96,7 +96,7 @@ class BlockCapture:
         if self._parameter is not None:
             if token.kind != "tag" or not self._parameter.ended_by(token, role):
                 self._parameter.parts.append(token.raw)
-                return self._argument(token)
+                return self._kept(token)
             self._end_value(tidy=role in ("invoke", "wrapper"))
             if role == "parameter" and token.closing:
                 return self._kept(token)
@@ -149,12 +149,7 @@ class BlockCapture:
     def _go_on(self, token: Token, json: str) -> Step:
         self._scan.feed(json)
         self._body.append(json)
-        return self._argument(token)
-
-    def _argument(self, token: Token) -> Step:
-        fault = self._desk.tally.repeats(token.raw)
-        step = self._kept(token, *self._announce())
-        return Step("done", (*step.pieces, fault)) if fault else step
+        return self._kept(token, *self._announce())
 
     def _talk(self) -> Step:
         """This is talk about calls: what it seemed to open was not opened."""

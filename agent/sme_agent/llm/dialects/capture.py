@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from sme_agent.llm.dialects.degenerate import RepetitionGuard
 from sme_agent.llm.dialects.pieces import Begun, Call, Fault, Piece
 from sme_agent.llm.dialects.repair import lenient_json, repair_arguments, strict_json
 from sme_agent.llm.dialects.tokens import Token
@@ -56,7 +55,6 @@ class Tally:
     opened: int = 0
     closed: int = 0
     blocks: int = 0
-    _guard: RepetitionGuard = field(default_factory=RepetitionGuard)
 
     def open_invoke(self) -> Fault | None:
         """Count an opened invoke; the fault if they are only ever opened."""
@@ -64,12 +62,6 @@ class Tally:
         if self.opened > MOST_OPEN_INVOKES and not self.closed:
             return Fault("loop", f"{self.opened} calls were opened and none was closed")
         return None
-
-    def repeats(self, text: str) -> Fault | None:
-        """Go on with the text of the calls' arguments; the fault if it only repeats itself."""
-        if self._guard.take(text, code=True) is None:
-            return None
-        return Fault("loop", "an argument repeats itself")
 
     def open_block(self) -> Fault | None:
         """Count an opened block of calls; the fault if there are too many."""

@@ -185,7 +185,10 @@ class DialectReader:
             self._start(JsonCapture(self._desk, "python_tag"), token)
         elif token.word == "tool_calls":
             self._start(JsonCapture(self._desk, "mistral"), token)
-        elif token.word != "end" and not (token.word == "calls_end" and self._after_call):
+        elif token.word == "end":
+            # Dropped where the text ends with it; what comes before other text is a quotation.
+            self._space.append(token.raw)
+        elif not (token.word == "calls_end" and self._after_call):
             self._say(token.raw)
 
     def _tag(self, token: Token) -> None:
@@ -232,15 +235,18 @@ class DialectReader:
 
     def _keep_break(self) -> None:
         """Before a call: a line break after text stays, a blank line belongs to the call."""
-        space = "".join(self._space)
+        space = self._only_space()
         if space and space.count("\n") < 2 and not self._blank and not self._after_call:
             self._space = []
             self._pass_on(space)
 
     def _end_space(self) -> None:
-        space = "".join(self._space)
+        space = self._only_space()
         if space and not self._after_call:
             self._pass_on(space)
+
+    def _only_space(self) -> str:
+        return "".join(part for part in self._space if not part.startswith("<"))
 
 
 def read_all(

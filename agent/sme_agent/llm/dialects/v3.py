@@ -42,8 +42,6 @@ class V3Capture:
             return self._mark(token)
         if self._tail is not None:
             self._tail.append(token.raw)
-            if fault := self._desk.tally.repeats(token.raw):
-                return Step("done", (fault,))
         elif self._head is not None or not token.raw.isspace():
             self._head = self._head or []
             self._head.append(token.raw)

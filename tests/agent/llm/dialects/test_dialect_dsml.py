@@ -45,6 +45,7 @@ NGINX = ("journal", {"unit": "nginx"})
 FORMS = {
     "v4": tag(f"{{tool_calls}}\n{CALL}\n{{/tool_calls}}"),
     "v3.2": tag(f"{{function_calls}}\n{CALL}\n{{/function_calls}}"),
+    "v4.1": tag(f"{{calls}}\n{CALL}\n{{/calls}}").replace("DSML｜", "DSML｜ "),
     "ascii bars": tag(f"{{tool_calls}}\n{CALL}\n{{/tool_calls}}", "|"),
     "double bars": tag(f"{{tool_calls}}\n{CALL}\n{{/tool_calls}}", "｜｜"),
     "another bar": tag(f"{{tool_calls}}\n{CALL}\n{{/tool_calls}}", "‖"),
@@ -156,6 +157,8 @@ def typed(value: str, string: str, name: str):
         (" a ", ' string="true"', "unit", " a "),
         ("\n/etc/hosts\n", "", "unit", "/etc/hosts"),
         ("&lt; stays &amp;", ' string="true"', "unit", "&lt; stays &amp;"),
+        ("x", ' string="True"', "unit", "x"),
+        ("", ' string="true"', "unit", ""),
         ("7", "", "unheard", 7),
         ("[a", ' string="false"', "unheard", "[a"),
         ("NaN", ' string="false"', "unheard", "NaN"),

@@ -214,6 +214,12 @@ def test_after_reasoning_an_answer_may_be_nothing_but_json():
     assert calls(text) == [WHO]
 
 
+def test_a_token_that_ends_the_text_is_dropped_and_one_that_is_quoted_is_not():
+    assert read_all("It is full.<|im_end|>\n<|endoftext|>") == [Said("It is full.\n")]
+    quoted = "The log says '<|im_end|>' and <｜end▁of▁sentence｜> for it."
+    assert read_all(quoted) == [Said(quoted)]
+
+
 def test_think_tags_in_a_sentence_or_in_code_are_text():
     text = "The tags are `<think>` and `</think>`; a <think> in a sentence is one too."
     assert read_all(text) == [Said(text)]
@@ -241,11 +247,10 @@ def test_text_that_repeats_itself_for_ever_is_a_fault(name, before):
     assert len(pieces[0].text) < 9_000
 
 
-def test_an_argument_that_repeats_itself_for_ever_is_a_fault():
-    text = "<function=df>\n<parameter=path>\n" + "0123 " * 4_000
-    assert isinstance(DialectReader(TOOLS).feed(text)[-1], Fault)
-    old = f'{BEGIN}{CALL}df{SEP}{{"path": "' + "0123 " * 4_000
-    assert isinstance(DialectReader(TOOLS).feed(old)[-1], Fault)
+def test_an_argument_may_repeat_itself():
+    value = "the same line\n" * 4_000 + "end"
+    text = f"<function=df>\n<parameter=path>\n{value}\n</parameter>\n</function>"
+    assert calls(text) == [("df", {"path": value})]
 
 
 HONEST = {
