@@ -149,8 +149,8 @@ DECISIVE: dict[int, Kind] = {
 SAYINGS = _sayings(
     (
         r"(?:incorrect|invalid|wrong|missing) (?:\w+ )?(?:x-)?api[ -]key|api_key client option "
-        r"must be set|no auth credentials|missing credentials|security token included in the request is invalid|"
-        r"unable to locate credentials",
+        r"must be set|no auth credentials|missing credentials|"
+        r"security token included in the request is invalid|unable to locate credentials",
         ModelKeyInvalid,
     ),
     (
