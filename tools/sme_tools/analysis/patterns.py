@@ -54,6 +54,10 @@ class GuardedPattern:
         """Of its named groups."""
         return frozenset(self._pattern.groupindex)
 
+    def number_of(self, name: str) -> int:
+        """The number of a named group, counted from 1."""
+        return int(self._pattern.groupindex[name])
+
     def search(self, line: str) -> Any:  # noqa: ANN401 - regex has no types
         """The first match, like `re.Match`, or None.
 

@@ -1,0 +1,267 @@
+"""Numbers out of a text: by a pattern, by the path of a JSON document, or by a column.
+
+Units are read where they stand behind the number, and brought to one: sizes to bytes, durations to
+seconds.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeGuard
+
+from sme_tools.analysis.log_times import Clock, find_time
+from sme_tools.analysis.numbered import lines_of
+from sme_tools.analysis.patterns import GuardedPattern
+from sme_tools.errors import PatternInvalid, UsageError
+
+_SIZES = {"k": 1024.0, "m": 1024.0**2, "g": 1024.0**3, "t": 1024.0**4, "p": 1024.0**5}
+_DURATIONS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_NUMBER = re.compile(
+    r"\s*([-+]?(?:\d[\d,_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|inf(?:inity)?))\s*(\S*)", re.I
+)
+_SIZE_UNIT = re.compile(r"([kmgtp])(?:i?b|ib?)?|b|bytes?", re.I)
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+|\*)?\]")
+
+
+@dataclass(frozen=True)
+class SeriesData:
+    """Numbers in the order of the text."""
+
+    values: tuple[float, ...]
+    """NaN and infinity included, as they stand there."""
+    times: tuple[float, ...] | None = None
+    """Seconds since 1970, as many as values; None where not every value has a time."""
+    unit: str = ""
+    """`B`, `s`, or what stands behind most numbers."""
+    unit_size: float = 1.0
+    """What a number in the text's own usual unit is multiplied by: 0.001 for ms, brought to s."""
+
+    def limit_of(self, limit: float | str) -> float:
+        """A limit in the unit of the values: `64 GiB`, or a number in the text's own usual unit.
+
+        Raises:
+            UsageError: it is no number.
+        """
+        found = number_of(str(limit))
+        if found is None:
+            raise UsageError(f"{limit!r} is no number", remedy="Give a limit such as 90 or 64GiB.")
+        return found.value if found.unit else found.value * self.unit_size
+
+
+def from_pattern(text: str, pattern: str, *, now: datetime | None = None) -> SeriesData:
+    """The values that a pattern's group `value`, or its first group, captures, one a line.
+
+    A group `time` captures the time; else the time that a line begins with is taken. `now` is when
+    the text was read: it tells the year and zone of times that lack them.
+
+    Raises:
+        PatternInvalid: no pattern, without a group, or too slow.
+        UsageError: it matches no number.
+    """
+    guarded = GuardedPattern(pattern)
+    if not guarded.groups:
+        raise PatternInvalid(
+            f"{pattern!r} has no group", remedy="Put what is the value in parentheses."
+        )
+    group = "value" if "value" in guarded.names else _first_group(guarded)
+    clock = Clock(now or datetime.now(UTC))
+    rows: list[tuple[str, float | None]] = []
+    for line in lines_of(text):
+        clock = Clock.read(line) or clock
+        if (match := guarded.search(line)) and match[group] is not None:
+            said = match["time"] if "time" in guarded.names else None
+            rows.append((match[group], _moment(line if said is None else said, clock)))
+    return _data(rows, f"the pattern {pattern!r}")
+
+
+def from_json(text: str, path: str) -> SeriesData:
+    """The numbers at a path such as `data.result[0].values` or `pods[*].restarts`.
+
+    `[*]` or `[]` goes through a list, as the end of the path does. Pairs of two numbers are time
+    and value, as Prometheus gives them. JSON lines are taken for one list.
+
+    Raises:
+        UsageError: no JSON, or no number at the path.
+    """
+    try:
+        found: list[object] = [json.loads(text)]
+    except (ValueError, RecursionError):
+        found = list(_json_lines(text))
+    for step in _STEP.finditer(path):
+        found = [inner for value in found for inner in _entered(value, step[1], step[2])]
+    rows = [
+        (str(leaf[1]), _epoch(leaf[0])) if _is_pair(leaf) else (_text(leaf), None)
+        for value in found
+        for leaf in _leaves(value)
+    ]
+    return _data(rows, f"the path {path!r}")
+
+
+def from_column(
+    text: str, column: str | int, *, time: str | int | None = None, now: datetime | None = None
+) -> SeriesData:
+    """The numbers of a column of CSV or of a table with white space between its columns.
+
+    Columns are named as in the first line, or counted from 1.
+
+    Raises:
+        UsageError: there is no such column, or no number in it.
+    """
+    lines = [line for line in lines_of(text) if line.strip()]
+    if not lines:
+        raise UsageError("the text is empty", remedy="Name evidence that has output.")
+    rows = _table(lines)
+    place = _place(rows[0], column)
+    time_place = None if time is None else _place(rows[0], time)
+    clock = Clock(now or datetime.now(UTC))
+    cells = [
+        (row[place], _column_time(row, time_place, clock))
+        for row in rows[0 if isinstance(column, int) else 1 :]
+        if place < len(row)
+    ]
+    return _data(cells, f"the column {column!r}")
+
+
+class Number(NamedTuple):
+    """A number as a text has it."""
+
+    value: float
+    """In bytes or seconds if its unit is one of size or time."""
+    unit: str
+    size: float
+    """How many bytes or seconds its unit is."""
+
+
+def number_of(text: str) -> Number | None:
+    """The number that a text begins with and the unit behind it; None if there is none."""
+    match = _NUMBER.match(text)
+    if not match:
+        return None
+    value = float(match[1].replace(",", "").replace("_", ""))
+    unit = match[2].strip("()[]\"',;:").removesuffix("/s")
+    if size := _DURATIONS.get(unit.lower()):
+        return Number(value * size, "s", size)
+    if unit and (found := _SIZE_UNIT.fullmatch(unit)):
+        size = _SIZES.get((found[1] or "").lower(), 1.0)
+        return Number(value * size, "B", size)
+    return Number(value, unit if len(unit) <= 4 else "", 1.0)
+
+
+def _data(rows: Iterable[tuple[str, float | None]], source: str) -> SeriesData:
+    read = [(found, at) for text, at in rows if (found := number_of(text))]
+    if not read:
+        raise UsageError(
+            f"{source} gives no number", remedy="Look at the text first, then name what is there."
+        )
+    times = [at for _, at in read]
+    unit, size = Counter((number.unit, number.size) for number, _ in read).most_common(1)[0][0]
+    return SeriesData(
+        tuple(number.value for number, _ in read),
+        tuple(at for at in times if at is not None) if None not in times else None,
+        unit,
+        size,
+    )
+
+
+def _first_group(guarded: GuardedPattern) -> int:
+    return 2 if "time" in guarded.names and guarded.number_of("time") == 1 else 1
+
+
+def _moment(text: str, clock: Clock) -> float | None:
+    """The time that a text is or begins with, in seconds since 1970."""
+    found = find_time(text)
+    at = clock.place(found.text if found else text)
+    if at is None and (number := _finite(text)) is not None:
+        return number
+    return at.timestamp() if at else None
+
+
+def _epoch(value: object) -> float | None:
+    return (
+        _finite(value) if not isinstance(value, str) else _moment(value, Clock(datetime.now(UTC)))
+    )
+
+
+def _finite(value: object) -> float | None:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _text(value: object) -> str:
+    """A JSON value as a number can be read from it; of anything else nothing."""
+    is_number = isinstance(value, int | float | str) and not isinstance(value, bool)
+    return str(value) if is_number else ""
+
+
+def _json_lines(text: str) -> Iterator[object]:
+    values = []
+    for line in text.split("\n"):
+        if line.strip().startswith(("{", "[")):
+            try:
+                values.append(json.loads(line))
+            except (ValueError, RecursionError):
+                continue
+    if not values:
+        raise UsageError("the text is no JSON", remedy="Name a pattern or a column instead.")
+    yield from values
+
+
+def _entered(value: object, key: str | None, index: str | None) -> Iterator[object]:
+    """What is one step of the path deeper; a name goes through a list by itself."""
+    if key is not None:
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, dict) and key in inner:
+                yield inner[key]
+    elif isinstance(value, list):
+        if index in (None, "*"):
+            yield from value
+        elif index is not None and int(index) < len(value):
+            yield value[int(index)]
+
+
+def _leaves(value: object) -> list[Any]:
+    """The members of a list, unless it is one pair of time and value itself."""
+    is_one_pair = _is_pair(value) and isinstance(value[1], str)
+    return [value] if is_one_pair or not isinstance(value, list) else value
+
+
+def _is_pair(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list) and len(value) == 2 and not isinstance(value[0], list)
+
+
+def _table(lines: Sequence[str]) -> list[list[str]]:
+    """Rows of cells: of CSV if the first line has a separator, else split at white space."""
+    for separator in (",", ";", "\t", "|"):
+        if separator in lines[0]:
+            rows = csv.reader(lines, delimiter=separator)
+            return [[cell.strip() for cell in row] for row in rows if row]
+    return [line.split() for line in lines]
+
+
+def _place(header: Sequence[str], column: str | int) -> int:
+    if isinstance(column, int):
+        if not 1 <= column <= len(header):
+            raise UsageError(f"there is no column {column}; there are {len(header)}")
+        return column - 1
+    names = [name.lower() for name in header]
+    if column.lower() not in names:
+        raise UsageError(
+            f"there is no column {column!r}", remedy=f"There are: {', '.join(header)[:300]}"
+        )
+    return names.index(column.lower())
+
+
+def _column_time(row: Sequence[str], place: int | None, clock: Clock) -> float | None:
+    if place is None or place >= len(row):
+        return None
+    return _moment(row[place], clock)
