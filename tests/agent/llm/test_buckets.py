@@ -141,16 +141,20 @@ def test_who_came_first_is_served_first(clock):
     next(first)
     next(second)
     clock.at += 3600  # there is room for both, and only the second one looks
-    served = []
+    served, looks = [], []
 
-    def serve_the_first(seconds, cancelled):
-        if not served:
-            served.extend(["first", *first])
+    def let_the_first_in_after_some_looks(seconds, cancelled):
+        looks.append(seconds)
+        if len(looks) == 3:
+            served.extend(first)
+            served.append("first")
         return False
 
-    clock.wait = serve_the_first
-    served.extend([*second, "second"])
+    clock.wait = let_the_first_in_after_some_looks
+    served.extend(second)
+    served.append("second")
     assert served == ["first", "second"]
+    assert len(looks) == 4
 
 
 def test_many_threads_together_get_no_more_than_the_limit(clock):
