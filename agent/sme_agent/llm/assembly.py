@@ -9,7 +9,7 @@ from typing import Any
 from sme_agent.llm.calls import Calls, cleaned
 from sme_agent.llm.dialects import Begun, Call, DialectReader, Fault, Recast, Said, Thought
 from sme_agent.llm.dialects import Piece as TextPiece
-from sme_agent.llm.events import Answered, CallBegun, LlmEvent, Reasoning, Text, Withdrawn
+from sme_agent.llm.events import Answered, CallBegun, LlmEvent, Reasoning, Text, Wasted, Withdrawn
 from sme_agent.llm.messages import AssistantMessage
 from sme_agent.llm.model import Model, Prompt
 from sme_agent.llm.shapes.piece import Counts, Ended, Piece
@@ -104,6 +104,13 @@ class Assembly:
             duration_s=self._elapsed(),
             ended="length" if length else "calls" if message.calls else "stop",
         )
+
+    def wasted(self) -> Iterator[Wasted]:
+        """What an answer took that came to nothing, if the provider has said so."""
+        if self.counts.input:
+            message = AssistantMessage(text="".join(self._text), reasoning="".join(self._thoughts))
+            usage = usage_of(self._model, message, self.counts, estimated=self.counts.input)
+            yield Wasted(self._model.name, usage, self._elapsed())
 
     def _message(self) -> AssistantMessage:
         opaque = list(self._opaque)

@@ -33,6 +33,8 @@ def attempt(
 ) -> Iterator[LlmEvent]:
     """Ask once. Yields `Asking`, then what is said as it comes, at last `Answered`.
 
+    An attempt that fails yields `Wasted` at last, where the provider told what it took.
+
     Args:
         cancelled: when set, the connection is closed and `Interrupted` raised within 0.2 s.
         without: parameters that the server has refused before: temperature, strict, tool_choice,
@@ -51,6 +53,16 @@ def attempt(
     yield Asking(model=model.name, tokens=tokens, window=model.traits.window)
     strict = model.options.strict_tools and "strict" not in without
     assembly = Assembly(model, prompt, strict=strict)
+    try:
+        yield from _answer(model, request, assembly, cancelled)
+    except ModelError:
+        yield from assembly.wasted()
+        raise
+
+
+def _answer(
+    model: Model, request: Request, assembly: Assembly, cancelled: threading.Event
+) -> Iterator[LlmEvent]:
     reading = Reading(model, request.parameters)
     try:
         yield from _read(reading, assembly, cancelled)

@@ -51,6 +51,15 @@ class Withdrawn:
 
 
 @dataclass(frozen=True)
+class Wasted:
+    """What an attempt took that failed, where the provider says so."""
+
+    model: str
+    usage: Usage
+    duration_s: float
+
+
+@dataclass(frozen=True)
 class Noted:
     """Something worth knowing that is no failure, such as a price that nobody knows."""
 
@@ -95,5 +104,14 @@ class Answered:
 
 
 LlmEvent = (
-    Asking | Text | Reasoning | CallBegun | Withdrawn | Noted | Waiting | ModelFailed | Answered
+    Asking
+    | Text
+    | Reasoning
+    | CallBegun
+    | Withdrawn
+    | Wasted
+    | Noted
+    | Waiting
+    | ModelFailed
+    | Answered
 )
