@@ -108,8 +108,9 @@ def _replayed(path: Path, server: _Server, *, streams: bool) -> Iterator[tuple[o
         message = said or AssistantMessage()
         if said is not None:
             answers.append(said)
+        which = f"{number} as stream" if streams else str(number)
         yield (
-            path.stem[:40], f"{number} as stream" if streams else number, model.name[:28], len(message.text), len(message.reasoning),
+            path.stem[:40], which, model.name[:28], len(message.text), len(message.reasoning),
             len(message.calls), ended, _agreement(expected, said, ended),
             _carrying(exchange, missing),
         )  # fmt: skip

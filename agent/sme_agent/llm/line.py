@@ -4,7 +4,7 @@ litellm has more than ten ways to make a request; some ignore timeouts, none can
 what their chunk parsers do not know is lost. So all of them get this transport. It serves the
 `Exchange` that the calling thread has opened: it sets its timeouts, remembers the socket, so that
 another thread can cut it, and keeps the bytes of the answer for our own reading. A thread that has
-opened none is refused, so nothing of litellm reaches the network by itself.
+opened none reaches this machine alone, so nothing of litellm goes out by itself.
 
 This module imports httpx; it is imported where a request is made.
 """
@@ -159,9 +159,15 @@ class _Wire:
 class _Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         exchange: Exchange | None = getattr(_current, "exchange", None)
-        if exchange is None:
+        if exchange is not None:
+            return exchange.send(request)
+        if not _is_local(request.url.host):
             raise httpx.ConnectError("no model is being asked in this thread", request=request)
-        return exchange.send(request)
+        inner = _local_client().send(request, stream=True)
+        assert isinstance(inner.stream, httpx.SyncByteStream)
+        return httpx.Response(
+            inner.status_code, headers=inner.headers, stream=inner.stream, request=request
+        )
 
 
 @functools.cache
@@ -190,6 +196,11 @@ def _take_wire(url: httpx.URL) -> _Wire:
         if waiting:
             return waiting.pop()
     return _Wire(origin, client_for(url))
+
+
+@functools.cache
+def _local_client() -> httpx.Client:
+    return httpx.Client(trust_env=False, follow_redirects=False)
 
 
 def _origin(url: httpx.URL) -> str:
