@@ -11,6 +11,7 @@ This module imports httpx; it is imported where a request is made.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import ipaddress
@@ -187,6 +188,16 @@ def client_for(url: httpx.URL, *, keep: int = 1) -> httpx.Client:
             max_connections=1, max_keepalive_connections=keep, keepalive_expiry=_KEEP_IDLE_S
         ),
     )
+
+
+@atexit.register
+def close_idle() -> None:
+    """Close the connections that wait for another request."""
+    with _idle_lock:
+        waiting = [wire for wires in _idle.values() for wire in wires]
+        _idle.clear()
+    for wire in waiting:
+        wire.client.close()
 
 
 def _take_wire(url: httpx.URL) -> _Wire:

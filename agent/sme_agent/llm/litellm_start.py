@@ -14,6 +14,7 @@ import importlib
 import logging
 import os
 import threading
+import warnings
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,8 @@ def _started() -> ModuleType:
 
 
 def _be_silent(litellm: ModuleType) -> None:
+    # Of models of its own that it fills with what does not fit, on stderr.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"pydantic\b|litellm\b")
     for name, value in _ATTRIBUTES.items():
         setattr(litellm, name, value)
     for name in _CALLBACKS:

@@ -164,11 +164,11 @@ def _pieces(came: Iterator[Event | Done]) -> Iterator[Piece | End]:
 def _of_litellm(answer: Any) -> Iterator[Event | Done]:  # noqa: ANN401 - litellm has many
     """The events of a form that litellm alone reads, in OpenAI's form."""
     if not hasattr(answer, "completion_stream"):
-        yield answer.model_dump()
+        yield answer.model_dump(warnings=False)
         return
     for chunk in answer.completion_stream:
         if not isinstance(chunk, dict):
-            yield chunk.model_dump()
+            yield chunk.model_dump(warnings=False)
             continue
         # litellm's form for providers that have no other there.
         delta: Event = {"content": chunk.get("text") or ""}
