@@ -1,0 +1,69 @@
+"""Who reasons: the models of the settings, or the rules where they name none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sme_agent.llm.chain import Role
+    from sme_agent.llm.gateway import Gateway
+    from sme_agent.reasoner import Reasoner
+    from sme_memory.changes import ChangeStore
+    from sme_memory.evolution_log import EvolutionLog
+    from sme_tools.safety.guard import Guard
+    from sme_tools.settings import Settings
+
+
+def reasoner(
+    settings: Settings, folder: Path, changes: ChangeStore, log: EvolutionLog, guard: Guard
+) -> Callable[[], Reasoner]:
+    """What makes a reasoner for each incident; `folder` is for the state of this machine."""
+    from sme_agent.llm.model import RULES
+    from sme_agent.rules import RuleReasoner
+
+    if set(settings.models) <= {RULES}:
+        return RuleReasoner
+    return lambda: _model_reasoner(settings, folder, changes, log, guard)
+
+
+def _model_reasoner(
+    settings: Settings, folder: Path, changes: ChangeStore, log: EvolutionLog, guard: Guard
+) -> Reasoner:
+    from sme_agent.model.lessons import Lessons
+    from sme_agent.model.means import Means
+    from sme_agent.model.reasoner import ModelReasoner
+    from sme_memory.conversations import ConversationStore
+    from sme_prompts.load import Prompts
+
+    prompts = Prompts(settings.config_dir / "prompts")
+    return ModelReasoner(
+        Means(
+            gateway=lambda session: gateway(settings, folder, session),
+            summaries=lambda session: gateway(settings, folder, session, "summaries"),
+            conversations=ConversationStore(folder / "conversations.db"),
+            prompts=prompts,
+            lessons=Lessons(settings.knowledge_dir, changes, log, guard.redactor),
+        )
+    )
+
+
+def gateway(settings: Settings, folder: Path, session: str, role: Role = "reasoning") -> Gateway:
+    """The way to the models of a role, for one session."""
+    from sme_agent.llm.chain import chain
+    from sme_agent.llm.gateway import Gateway
+    from sme_agent.llm.model import RULES
+    from sme_memory.model_ledger import ModelLedger
+    from sme_prompts.load import Prompts
+
+    return Gateway(
+        chain(settings, role),
+        ledger=ModelLedger(folder / "models.db"),
+        budget=settings.budget,
+        session=session,
+        wait_budget_s=settings.model_wait_s,
+        role=role,
+        then=RULES,
+        prompts=Prompts(settings.config_dir / "prompts"),
+    )
