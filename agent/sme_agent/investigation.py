@@ -335,6 +335,14 @@ class Colleague:
                     return
                 next_ = Command(resume=answers)
 
+    def stands_between_steps(self, workspace: Workspace) -> bool:
+        """Whether the graph of this incident was left before its end."""
+        from sme_agent.graph import build_graph
+
+        thread: Any = {"configurable": {"thread_id": workspace.case.incident.id}}
+        with checkpoints(self.checkpoints) as saver, closing(Repairs(workspace)) as repairs:
+            return bool(build_graph(Nodes(workspace), repairs, saver).get_state(thread).next)
+
     def _case(self, incident: Incident, reach: Reach, knowledge: Knowledge) -> Case:
         case = Case(
             incident=incident,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from sme_agent.case import Case
@@ -13,10 +14,12 @@ from sme_agent.events import Concluded, Event
 from sme_agent.investigation import Colleague
 from sme_agent.questions import Ask, nobody
 from sme_agent.reach import Reach
-from sme_agent.reasoner import Reasoner
+from sme_agent.reasoner import Desk, Reasoner
+from sme_agent.resolution import Wish
 from sme_agent.state import InvestigationState, new_state
 from sme_memory.incident import Incident, TimelineEntry
 from sme_memory.incident_lock import alone_with
+from sme_tools.errors import UsageError
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.hosts.host import Host
 from sme_tools.hosts.transport import Closing
@@ -133,9 +136,38 @@ class Talk(Closing):
         """Go on with a turn that was killed or stopped, from the step it had reached."""
         yield from self._run(None)
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a turn was killed or stopped, so that `go_on` has something to go on with."""
+        return self._colleague.stands_between_steps(self._workspace)
+
+    def mend(self, wish: Wish) -> Iterator[Event]:
+        """Mend what the diagnosis found; each step is asked for.
+
+        Raises:
+            UsageError: there is no diagnosis yet.
+        """
+        if self.incident.diagnosis is None:
+            raise UsageError("there is no diagnosis yet", remedy="Say what is wrong first.")
+        yield from self._run(new_state(self.incident.id, "fix", asdict(wish)))
+
     def fix(self, *, undo: bool = False) -> Iterator[Event]:
         """Go on with changes that stood still, or take them back."""
         yield from self._run(new_state(self.incident.id, "undo" if undo else "resume"))
+
+    def learn(self) -> Iterator[Event]:
+        """Have the reasoner say what is to be kept of this incident.
+
+        Raises:
+            Interrupted: `stop` was called.
+            StateError: our own disk did not take it.
+        """
+        self._cancelled.clear()
+        told: list[Event] = []
+        at = self._workspace
+        desk = Desk(told.append, self._cancelled, at.retriever, at.incidents)
+        self.reasoner.learn(self.case, desk)
+        yield from told
 
     def stop(self) -> None:
         """End the turn at the next chance. May be called from any thread."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from sme_agent.questions import Answer, Question
+from sme_cli.editing import edit_line, forget_what_was_typed_before
 from sme_cli.render.gutter import put_command, put_words
 from sme_cli.render.plans import put_undo
 from sme_tools.errors import Interrupted
@@ -100,6 +101,9 @@ class _Conversation:
                 case "A" | "always" if self.question.words:
                     if self._is_sure():
                         return Answer("always", by=this_user(), words=self.question.words)
+                case "e" | "edit" if self.question.may_be_edited:
+                    if command := self._edited():
+                        return Answer("yes", by=this_user(), command=command)
                 case "n" | "no":
                     reason = self._read("Why not? (Enter: no reason) ")
                     return Answer("no", by=this_user(), reason=reason or "")
@@ -132,7 +136,8 @@ class _Conversation:
 
     def _choices(self) -> str:
         parts = ["y yes", "a all that is left" if self._has_plan else ""]
-        parts += ["A always" if self.question.words else "", "n no", "? help"]
+        parts += ["A always" if self.question.words else ""]
+        parts += ["e edit" if self.question.may_be_edited else "", "n no", "? help"]
         return f"Run it?  {' · '.join(filter(None, parts))}  > "
 
     def _is_sure(self) -> bool:
@@ -142,12 +147,21 @@ class _Conversation:
         self._say("That is each command that begins with these words, whatever follows them.")
         return self._read("Are you sure?  y yes · anything else: no  > ") in ("y", "yes")
 
+    def _edited(self) -> str:
+        """The command as the person wants it; empty if they gave up."""
+        return edit_line("  + ", self.question.command)
+
     def _help(self) -> None:
         self._say("y  runs this one command, once")
         if self._has_plan:
             self._say("a  runs it and all steps that are left, on every host of the plan")
         if self.question.words:
             self._say("A  runs it and, from now on, what begins with the same words on this host")
+        if self.question.may_be_edited:
+            self._say("e  lets you write another command in its place; that one runs, once")
+            self._say("n  does not run it; whoever wants it hears why, if you say so")
+            self._say("Ctrl-D does not run it either. Ctrl-C stops.")
+            return
         self._say("n  does not run it; what was done before is taken back")
         self._say("Ctrl-D leaves it waiting: sme policy approvals. Ctrl-C stops.")
 
@@ -155,32 +169,26 @@ class _Conversation:
         put_words(self.screen, "", text, indent=INDENT)
 
     def _read(self, prompt: str) -> str | None:
-        """One line as it was typed; None where nobody types any more."""
-        from sme_cli.render.sections import as_encodable
-
-        self.stream.flush()
-        _forget_what_was_typed_before()
-        self.stream.write(as_encodable(prompt))
-        self.stream.flush()
-        try:
-            line = sys.stdin.buffer.readline()
-        except KeyboardInterrupt:
-            self.stream.write("\n")
-            raise
-        if not line:
-            self.stream.write("\n")
-            return None
-        return line.decode("utf-8", "replace").strip()
+        return read_line(prompt, self.stream)
 
 
-def _forget_what_was_typed_before() -> None:
-    """What was typed before the question was to be seen is no answer to it."""
-    import termios
+def read_line(prompt: str, stream: TextIO) -> str | None:
+    """One line as it is typed from now on; None where nobody types any more."""
+    from sme_cli.render.sections import as_encodable
 
+    stream.flush()
+    forget_what_was_typed_before()
+    stream.write(as_encodable(prompt))
+    stream.flush()
     try:
-        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-    except termios.error:
-        return
+        line = sys.stdin.buffer.readline()
+    except KeyboardInterrupt:
+        stream.write("\n")
+        raise
+    if not line:
+        stream.write("\n")
+        return None
+    return line.decode("utf-8", "replace").strip()
 
 
 def _not_ascii(command: str) -> str:

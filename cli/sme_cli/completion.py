@@ -80,6 +80,12 @@ def incidents() -> list[str]:
 
 
 @_quietly
+def hosts_and_incidents() -> list[str]:
+    """What a conversation can be about, or be come back to."""
+    return [*hosts(""), *incidents("")]
+
+
+@_quietly
 def approvals() -> list[str]:
     """Ids of the approvals in force."""
     from sme_cli import session

@@ -32,3 +32,7 @@ FIX_HELP = (
     "3 a host is lost · 4 a host is left between its states, or our own failure · "
     "5 approval needed · 130 interrupted."
 )
+ASK_HELP = (
+    "Exit codes: 0 answered · 2 usage or configuration · 3 a host unreachable · "
+    "4 our own failure · 130 interrupted."
+)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 _one_at_a_time = threading.Lock()
 
-
-def asker() -> Callable[[str], str | None] | None:
-    """A function that asks for a secret by its prompt; None where nobody can answer."""
-    return _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
+Pause = Callable[[], AbstractContextManager[None]]
 
 
-def _ask(prompt: str) -> str | None:
-    import getpass
+def asker(pause: Pause = nullcontext) -> Callable[[str], str | None] | None:
+    """A function that asks for a secret by its prompt; None where nobody can answer.
 
-    with _one_at_a_time:
-        return getpass.getpass(prompt, stream=sys.stderr) or None
+    While it asks it is in a `pause` of whatever else draws on the terminal.
+    """
+
+    def ask(prompt: str) -> str | None:
+        import getpass
+
+        with _one_at_a_time, pause():
+            return getpass.getpass(prompt, stream=sys.stderr) or None
+
+    return ask if sys.stdin.isatty() and sys.stderr.isatty() else None

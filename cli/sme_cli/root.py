@@ -8,7 +8,9 @@ import typer
 
 from sme_cli import exit_codes
 from sme_cli.commands import (
+    ask,
     audit,
+    chat,
     checks,
     config,
     diagnose,
@@ -28,14 +30,17 @@ from sme_cli.commands import (
 app = typer.Typer(
     name="sme",
     help="Finds what is wrong with a machine, proves it, and remembers.\n\n"
-    "Start with:  sme diagnose",
+    "Start with:  sme diagnose\n\n"
+    "On a terminal sme alone begins a conversation, as sme chat does.",
     epilog=exit_codes.HELP,
-    no_args_is_help=True,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # help in half the time, and without frames in pipes
 )
 app.command("diagnose", epilog=exit_codes.HELP)(diagnose.diagnose)
+app.command("chat", epilog=exit_codes.HELP)(chat.chat)
+app.command("ask", epilog=exit_codes.ASK_HELP)(ask.ask)
 app.command("fix", epilog=exit_codes.FIX_HELP)(fix.fix)
 app.command("snapshot", epilog=exit_codes.HELP)(snapshot.snapshot)
 app.command("facts", epilog=exit_codes.HELP)(facts.facts)
@@ -62,6 +67,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -70,3 +76,15 @@ def options(
     ] = False,
 ) -> None:
     """Options of every command."""
+    if context.invoked_subcommand is None:
+        _without_a_command(context)
+
+
+def _without_a_command(context: typer.Context) -> None:
+    """Begin a conversation where there is a terminal for one; else say what there is."""
+    from sme_cli.chat.running import is_terminal
+
+    if is_terminal():
+        chat.chat()
+    typer.echo(context.get_help(), err=True)
+    raise typer.Exit(exit_codes.USAGE)
