@@ -23,10 +23,10 @@ _ALIKE = 2
 """So many lines that differ in figures alone are shown of the beginning, and of the end."""
 _END_UNITS = 400
 """How far from either end its lines are looked for."""
-_NEIGHBOURS = (1, -1, 2, -2, 3, 4)
-"""Lines around one that stands out, the nearest first: the reason often follows."""
-_GRAVE = 55
-"""Weight from which on a line's neighbours are of interest."""
+_MOST_LINES = 2_000
+_ROUNDS = ((70, (0,)), (80, (1, -1)), (0, (0,)), (55, (1, -1, 2, -2, 3, 4)))
+"""What is taken one after the other: of lines that weigh at least so much, the line itself (0) or
+those around it, the nearest first. The reason often follows what is grave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,12 @@ def digest(text: str, *, most_chars: int) -> Digest:
     choice = _Choice(units, most_chars)
     standings = by_worth(standing_out(units.texts, units.shapes))
     choice.ends(int(_HEAD_SHARE * most_chars), int(_TAIL_SHARE * most_chars))
-    choice.take(standing.index for standing in standings)
-    grave = [standing.index for standing in standings if standing.weight >= _GRAVE]
-    choice.take(index + step for step in _NEIGHBOURS for index in grave[:_END_UNITS])
+    for least, steps in _ROUNDS:
+        indexes = [standing.index for standing in standings if standing.weight >= least]
+        choice.take(index + step for step in steps for index in indexes[:_MOST_LINES])
     choice.ends(choice.left // 2, choice.left)
     shown = sorted(choice.chosen)
-    why = {units.places[s.index][0]: s.why for s in reversed(standings) if s.index in choice.chosen}
+    why = {units.place(s.index)[0]: s.why for s in reversed(standings) if s.index in choice.chosen}
     return Digest(tuple(_parts(units, shown)), dict(sorted(why.items())), len(lines), len(text))
 
 
@@ -102,21 +102,33 @@ class _Units:
 
     def __init__(self, lines: Sequence[str], width: int) -> None:
         self.lines = lines
-        self.texts: list[str] = []
-        self.places: list[tuple[int, int]] = []
-        """Line number and column of each."""
-        for number, line in enumerate(lines, 1):
-            if len(line) <= width:
-                self.texts.append(line)
-                self.places.append((number, 1))
-                continue
-            begin = 0
-            while begin < len(line):
-                end = _break(line, begin, width)
-                self.texts.append(line[begin:end])
-                self.places.append((number, begin + 1))
-                begin = end
+        self.texts: Sequence[str] = lines
+        self._places: list[tuple[int, int]] | None = None
+        if max(map(len, lines), default=0) > width:
+            self._places, self.texts = _split(lines, width)
         self.shapes: Shapes = shapes_of(self.texts)
+
+    def place(self, index: int) -> tuple[int, int]:
+        """The number of the line and the column where the unit begins."""
+        return self._places[index] if self._places is not None else (index + 1, 1)
+
+
+def _split(lines: Sequence[str], width: int) -> tuple[list[tuple[int, int]], list[str]]:
+    """Places and texts of the units where some lines are longer than one."""
+    places: list[tuple[int, int]] = []
+    texts: list[str] = []
+    for number, line in enumerate(lines, 1):
+        if len(line) <= width:
+            texts.append(line)
+            places.append((number, 1))
+            continue
+        begin = 0
+        while begin < len(line):
+            end = _break(line, begin, width)
+            texts.append(line[begin:end])
+            places.append((number, begin + 1))
+            begin = end
+    return places, texts
 
 
 def _break(line: str, begin: int, width: int) -> int:
@@ -169,7 +181,7 @@ class _Choice:
 
     def _take(self, index: int, most: int) -> int:
         """What the unit costs, or 0 if it costs more than that or is there already."""
-        text, (number, column) = self._units.texts[index], self._units.places[index]
+        text, (number, column) = self._units.texts[index], self._units.place(index)
         cost = len(text) + self._frame
         if len(self._units.lines[number - 1]) > len(text):
             cost += len(f":{column}… …[+{len(self._units.lines[number - 1])}]")
@@ -185,7 +197,7 @@ def _parts(units: _Units, shown: Sequence[int]) -> Iterable[Piece | Gap]:
     """The shown units, those of one line that follow each other joined, and the gaps between."""
     number_of_shape: dict[int, int] = {}
     for index in shown:
-        number_of_shape.setdefault(units.shapes.of_line[index], units.places[index][0])
+        number_of_shape.setdefault(units.shapes.of_line[index], units.place(index)[0])
     before, place = -1, 0
     while place < len(shown):
         first = last = shown[place]
@@ -200,11 +212,11 @@ def _parts(units: _Units, shown: Sequence[int]) -> Iterable[Piece | Gap]:
 
 
 def _continues(units: _Units, index: int, following: int) -> bool:
-    return following == index + 1 and units.places[index][0] == units.places[following][0]
+    return following == index + 1 and units.place(index)[0] == units.place(following)[0]
 
 
 def _piece(units: _Units, first: int, last: int) -> Piece:
-    number, column = units.places[first]
+    number, column = units.place(first)
     text = "".join(units.texts[first : last + 1])
     rest = len(units.lines[number - 1]) - (column - 1 + len(text))
     return Piece(number, text, column, rest)
@@ -212,8 +224,8 @@ def _piece(units: _Units, first: int, last: int) -> Piece:
 
 def _gap(units: _Units, before: int, after: int, number_of_shape: dict[int, int]) -> Iterable[Gap]:
     """The lines between two units, if there are any that are not shown at all."""
-    left = units.places[before][0] if before >= 0 else 0
-    right = units.places[after][0] if after < len(units.texts) else len(units.lines) + 1
+    left = units.place(before)[0] if before >= 0 else 0
+    right = units.place(after)[0] if after < len(units.texts) else len(units.lines) + 1
     if right - left <= 1:
         return
     counts = Counter(units.shapes.of_line[before + 1 : after])

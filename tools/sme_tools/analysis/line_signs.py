@@ -22,7 +22,7 @@ _NONE_OF_IT = re.compile(
     r"|restart)\w{0,20}(?: \w{1,20}){0,2}(?:\"?\s{0,9}[:=]\s{0,20}|\s{1,20})[\[{(\"]?"
     r"(?:0(?![\d.]*[1-9])(?:\.0+)?\b|none\b|no\b|false\b|null\b|\])[\])}\"]?"
     r"|\b(?:no|0|zero|without) (?:\w{1,20} )?(?:err|fail|fault|warn)\w{0,20}"
-    r"|\w{0,20}time-?out\w{0,20}\"?\s?[=:]\s?[\"']?\d",
+    r"|\w{0,20}time-?out\w{0,20}\"?[\s=:]{1,3}[\"']?\d",
     re.IGNORECASE,
 )
 """A count of none, as `Failed Devices : 0` or `no errors`, and a setting, as `timeout=30`."""
@@ -60,7 +60,10 @@ def _signs() -> _Signs:
 def is_hinted(line: str) -> bool:
     """Whether a line may say something of weight: a quick look before `sign_of`."""
     lowered = line[:MOST_LOOKED_AT].lower()
-    return any(hint in lowered for hint in _signs().hints) or bool(_KLOG_TROUBLE.match(line))
+    for hint in _signs().hints:  # any() over a generator takes twice as long
+        if hint in lowered:
+            return True
+    return _KLOG_TROUBLE.match(line) is not None
 
 
 def sign_of(line: str) -> LineSign | None:
