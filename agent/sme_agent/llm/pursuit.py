@@ -7,6 +7,7 @@ found not to know is remembered, so that it is asked for only once.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -78,7 +79,8 @@ class Learned:
 
     def drop(self, error: ParameterUnsupported) -> str:
         """Leave out what it does not know; says so."""
-        name = error.parameter
+        strict = self.model.options.strict_tools and "strict" not in self.without
+        name = _parameter(error.parameter, strict=strict)
         traits = self.model.traits
         if name == "tools" and traits.tools == "native":
             self.model = replace(self.model, traits=replace(traits, tools="text"))
@@ -86,7 +88,8 @@ class Learned:
         if name is None or name == "tools" or name in self.without:
             raise error
         self.without |= {name}
-        return f"it does not know {name}; asked again without"
+        said = "strict schemas" if name == "strict" else name
+        return f"it does not know {said}; asked again without"
 
     def give_room(self) -> None:
         """Let its answers be twice as long, as far as it can and the user has set nothing."""
@@ -96,6 +99,34 @@ class Learned:
             most = min(traits.window // 2, listed or traits.window)
             room = max(traits.max_output, min(traits.max_output * 2, most))
             self.model = replace(self.model, traits=replace(traits, max_output=room))
+
+
+def _parameter(named: str | None, *, strict: bool) -> str | None:
+    """The parameter that a provider means; it may give a path, as in `tools[0].function.strict`.
+
+    Strict schemas go by many names: whatever is wrong with the inside of a tool is taken for them,
+    while they are `strict`.
+    """
+    parts = [part for part in re.split(r"[^A-Za-z_]+", named or "") if part]
+    if strict and (not parts or (parts[0] == "tools" and len(parts) > 1) or "strict" in parts):
+        return "strict"
+    if not parts:
+        return None
+    known = next((_MEANT[part] for part in reversed(parts) if part in _MEANT), None)
+    return known or (named if len(parts) == 1 else None)
+
+
+_MEANT = {
+    "cache_control": "cache_control",
+    "reasoning": "reasoning_effort",
+    "reasoning_content": "reasoning_content",
+    "reasoning_effort": "reasoning_effort",
+    "strict": "strict",
+    "temperature": "temperature",
+    "thinking": "reasoning_effort",
+    "tool_choice": "tool_choice",
+}
+"""Our names for what providers refuse, also within a path."""
 
 
 class Pursuit:

@@ -15,8 +15,9 @@ from sme_agent.llm.hiding import hidden, revealed
 from sme_agent.llm.model import Model, Prompt
 from sme_agent.llm.telemetry import Recorder
 from sme_agent.llm.tokens import prompt_tokens
+from sme_agent.llm.unreadable import estimated_usage
 from sme_prompts.load import Prompts
-from sme_tools.errors import ModelKeyInvalid, SecretUnavailable
+from sme_tools.errors import ModelKeyInvalid, SecretUnavailable, ToolCallUnreadable
 from sme_tools.model_settings import Telemetry
 
 if TYPE_CHECKING:
@@ -72,20 +73,33 @@ class Requests:
     ) -> Iterator[LlmEvent]:
         """The attempt, in the books; what a failed one took is in them too, where it is known."""
         with self._recorder.model_call(model, prompt) as call:
-            try:
-                for event in attempt(
-                    model, prompt, cancelled=cancelled, without=without, prompts=self._prompts
-                ):
-                    if isinstance(event, Answered):
-                        call.answered(event)
-                        self._account.answered(model, event)
-                        yield from self._not_kept(model)
-                    elif isinstance(event, Wasted):
-                        call.used(event.usage)
-                        self._account.add(model, event.usage, event.duration_s, None)
-                    yield event
-            except SecretUnavailable as error:
-                raise ModelKeyInvalid(str(error), model=model.name, remedy=error.remedy) from error
+            for event in self._attempted(model, prompt, without, cancelled):
+                if isinstance(event, Answered):
+                    call.answered(event)
+                    self._account.answered(model, event)
+                    yield from self._not_kept(model)
+                elif isinstance(event, Wasted):
+                    call.used(event.usage)
+                    self._account.add(model, event.usage, event.duration_s, None)
+                yield event
+
+    def _attempted(
+        self, model: Model, prompt: Prompt, without: frozenset[str], cancelled: threading.Event
+    ) -> Iterator[LlmEvent]:
+        told = False
+        try:
+            for event in attempt(
+                model, prompt, cancelled=cancelled, without=without, prompts=self._prompts
+            ):
+                told = told or isinstance(event, Wasted)
+                yield event
+        except ToolCallUnreadable as error:
+            if error.generation and not told:
+                usage = estimated_usage(model, prompt, error.generation)
+                yield Wasted(model.name, usage, 0.0)
+            raise
+        except SecretUnavailable as error:
+            raise ModelKeyInvalid(str(error), model=model.name, remedy=error.remedy) from error
 
     def _not_kept(self, model: Model) -> Iterator[LlmEvent]:
         if self._account.problem:

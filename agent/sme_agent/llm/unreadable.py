@@ -39,7 +39,7 @@ def as_answer(
     message = AssistantMessage(
         text="" if unread else text.strip(), calls=tuple(calls), model=model.name
     )
-    usage = _estimated(model, prompt, error.generation)
+    usage = estimated_usage(model, prompt, error.generation)
     return Answered(message, usage, model.name, took_s, took_s, "calls")
 
 
@@ -51,8 +51,8 @@ def _id() -> str:
     return f"call_{uuid.uuid4().hex[:16]}"
 
 
-def _estimated(model: Model, prompt: Prompt, generation: str) -> Usage:
-    """What it took, which a provider that refuses does not say."""
+def estimated_usage(model: Model, prompt: Prompt, generation: str) -> Usage:
+    """What it took, as far as we can tell: a provider that refuses does not say."""
     given, made = prompt_tokens(model, prompt), estimate(generation)
     return Usage(
         input_tokens=given,

@@ -62,12 +62,16 @@ _CUT = {
 
 
 def _until_answered(events: Iterator[LlmEvent]) -> Generator[LlmEvent, None, Answered]:
-    """Pass the events on, but for the answer, which is returned."""
+    """Pass the events on, but for the answer, which is returned when the request is over."""
+    answer: Answered | None = None
     for event in events:
         if isinstance(event, Answered):
-            return event
-        yield event
-    raise AssertionError("an attempt ended without an answer and without an error")
+            answer = event
+        else:
+            yield event
+    if answer is None:
+        raise AssertionError("an attempt ended without an answer and without an error")
+    return answer
 
 
 def _with_complete_calls(answer: Answered) -> Answered:
