@@ -33,7 +33,7 @@ from sme_tools.safety.redaction import Redactor
 _MAX_MESSAGE = 400
 
 # What providers call tools where they refuse them.
-_TOOLS = frozenset({"tool", "function"})
+_TOOLS = frozenset({"tool", "tools", "function"})
 
 
 def classify(
@@ -63,12 +63,12 @@ def classify(
     ours.retry_after_s = asked_wait(
         found.headers, found.delays, found.messages, now=time.time() if now is None else now
     )
-    groups = {name: text for name, text in (match.groupdict() if match else {}).items() if text}
+    groups = match.groupdict() if match else {}
     if isinstance(ours, ParameterUnsupported):
-        named = next((text for name, text in groups.items() if "parameter" in name), None)
+        named = groups.get("parameter")
         ours.parameter = "tools" if (named or "").lower() in _TOOLS else named or found.parameter
     if isinstance(ours, ToolCallUnreadable):
-        ours.generation = found.generation or groups.get("generation", "")
+        ours.generation = found.generation or groups.get("generation") or ""
     return ours
 
 

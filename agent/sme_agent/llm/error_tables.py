@@ -70,8 +70,12 @@ CONTRADICTIONS = _sayings(
     (r"request too large for (?:model|gpt|o\d)|tokens must be reduced in order", ContextTooLong),
     # Gemini as RESOURCE_EXHAUSTED, OpenRouter and Cerebras as a rate limit: it lasts for the day.
     (r"limit: 0\b|free-models-per-day|tokens per day limit exceeded", ModelQuotaExhausted),
-    # xAI as 403 or 429.
-    (r"doesn't have any credits|used all available credits|spending limit", ModelQuotaExhausted),
+    # xAI as 403 or 429; OpenRouter and SiliconFlow as 403; Moonshot and Zhipu as 429.
+    (
+        r"doesn't have any credits|used all available credits|spending limit|key limit exceeded|"
+        r"balance is insufficient|insufficient balance|余额不足",
+        ModelQuotaExhausted,
+    ),
     # Google as PERMISSION_DENIED.
     (r"api key was reported as leaked|api key (?:not valid|expired)", ModelKeyInvalid),
     # OpenRouter as 404, and as 403.
@@ -89,7 +93,7 @@ CODES = _by_word(
         ModelKeyInvalid: (
             "invalid_api_key authentication_error api_key_invalid wrong_api_key "
             "unrecognizedclientexception invalidsignatureexception expiredtokenexception "
-            "unauthenticated"
+            "unauthenticated unauthorized invalid_authentication_error invalidapikey"
         ),
         ModelForbidden: (
             "permission_error permission_denied accessdeniedexception request_forbidden "
@@ -97,20 +101,21 @@ CODES = _by_word(
         ),
         ModelUnknown: (
             "model_not_found deploymentnotfound model_not_available invalid_model "
-            "model_decommissioned dedicated_endpoint_not_running resourcenotfoundexception"
+            "unknown_model model_decommissioned dedicated_endpoint_not_running "
+            "resourcenotfoundexception"
         ),
         ModelQuotaExhausted: (
             "insufficient_quota billing_hard_limit_reached billing_not_active credit_limit "
-            "budget_exceeded insufficient_balance servicequotaexceededexception billing_error "
-            "generaterequestsperdayperprojectpermodel-freetier "
-            "generatecontentinputtokensperdaypermodel-freetier"
+            "exceeded_current_quota_error arrearage budget_exceeded insufficient_balance "
+            "servicequotaexceededexception billing_error quota_per_day"
         ),
         ContextTooLong: (
-            "context_length_exceeded exceed_context_size_error request_too_large string_too_long"
+            "context_length_exceeded exceed_context_size_error request_too_large string_too_long "
+            "tokens_limit_reached model_max_prompt_tokens_exceeded"
         ),
         AnswerRefused: (
             "content_filter content_policy_violation responsibleaipolicyviolation invalid_prompt "
-            "moderation_error content_policy"
+            "moderation_error content_policy data_inspection_failed cyber_policy bio_policy"
         ),
         ToolCallUnreadable: "tool_use_failed",
         AnswerMalformed: "json_validate_failed",
@@ -124,7 +129,8 @@ CODES = _by_word(
             "toomanyrequestsexception"
         ),
         ModelOverloaded: (
-            "overloaded_error engine_overloaded queue_exceeded service_unavailable_error "
+            "overloaded overloaded_error engine_overloaded engine_overloaded_error "
+            "server_is_overloaded queue_exceeded service_unavailable_error "
             "unavailable unavailable_error serviceunavailableexception modelnotreadyexception "
             "provider_unavailable slow_down"
         ),
@@ -148,53 +154,71 @@ DECISIVE: dict[int, Kind] = {
 
 SAYINGS = _sayings(
     (
-        r"(?:incorrect|invalid|wrong|missing) (?:\w+ )?(?:x-)?api[ -]key|api_key client option "
-        r"must be set|no auth credentials|missing credentials|"
+        r"(?:incorrect|invalid|wrong|missing) (?:\w+ )?(?:x-)?api[ -](?:key|token)|bad credentials|"
+        r"api_key client option must be set|no auth credentials|missing credentials|"
         r"security token included in the request is invalid|unable to locate credentials",
         ModelKeyInvalid,
     ),
     (
-        r"credit balance is too low|insufficient (?:balance|credits|funds)|exceeded your current "
-        r"quota|reached your specified api usage limits|requires more credits|out of credits",
+        r"credit balance is too low|insufficient (?:credits|funds)|exceeded your current quota|"
+        r"reached your specified api usage limits|requires more credits|out of credits",
         ModelQuotaExhausted,
     ),
     (
-        r"maximum (?:context|prompt|input) length|prompt is too long|input is too long|exceeds? "
-        r"the (?:available context size|maximum number of tokens|context (?:length|window))|"
-        r"reduce the length of the|too large for model with|greater than the context length|"
-        r"`inputs` tokens \+ `max_new_tokens`|token limit reached|exceed context window|"
-        r"request payload size exceeds|prompt \(length \d+\) (?:exceeds|is longer)",
+        r"maximum (?:context|prompt|input) length|(?:prompt|input) is too long|"
+        r"exceed\w* the (?:available|maximum number of tokens)|"
+        r"exceed\w*.{0,40}context (?:length|window|size)|"
+        r"context (?:length|window|size).{0,40}exceed|"
+        r"(?:longer|greater|larger) than the (?:model's )?context length|"
+        r"token (?:count|limit).{0,20}(?:exceed|reached)|exceed\w* (?:the )?model token limit|"
+        r"reduce the length of the|too large for model with|loaded with context length of only|"
+        r"`inputs` (?:tokens \+|must have less than)|tokens in the prompt cannot exceed|"
+        r"range of input length|request payload size exceeds|request body too large|"
+        r"prompt \(length \d+\) (?:exceeds|is longer)",
         ContextTooLong,
     ),
     (
         r"content (?:filtering|management|usage) polic|violating our usage policy|content exists "
         r"risk|prompt was blocked|response was blocked|blocked (?:by|due to|for) safety|"
-        r"safety system|data_inspection_failed",
+        r"safety system|inappropriate content|considered high risk|敏感内容",
         AnswerRefused,
     ),
+    (r"error parsing tool call: raw='(?P<generation>.*)', err=", ToolCallUnreadable),
     (
-        r"error parsing tool call: raw='(?P<generation>.*)', err=|failed to parse tool call|"
-        r"error parsing tool call|tool call validation failed",
+        r"error parsing tool call|failed to parse (?:tool call|input at pos)|"
+        r"tool call validation failed",
         ToolCallUnreadable,
     ),
+    (r"does not support (?P<parameter>tool|function|thinking)", ParameterUnsupported),
     (
-        r"does not support (?P<parameter>tools|thinking)|(?P<parameter_2>tools) param requires|"
-        r"requires --enable-auto-(?P<parameter_3>tool)-choice|(?P<parameter_4>function) calling is "
-        r"not enabled|unsupported param(?:eter)?s?: (?P<parameter_5>[\w.]+)|"
-        r"does not support parameters: \['(?P<parameter_6>[\w.]+)'|"
-        r"`(?P<parameter_7>[\w.]+)` may only be set|"
-        r"^(?P<parameter_8>[\w.\[\]]+): extra inputs are not permitted|"
-        r"argument not supported on this model: (?P<parameter_9>[\w.]+)|"
-        r"unknown name \"(?P<parameter_10>[\w.]+)\"|"
-        r"invalid (?P<parameter_11>[\w.]+) value, the valid range|"
-        r"(?P<parameter_12>[\w.]+) is too large: \d+|does not support this "
-        r"(?P<parameter_13>[\w.]+)|extra inputs are not permitted",
+        r"(?P<parameter>tools?|function)`?(?: calling)?`? (?:is|are) not (?:supported|enabled)",
         ParameterUnsupported,
     ),
+    (r"(?P<parameter>tools?) param requires", ParameterUnsupported),
+    (r"--enable-auto-(?P<parameter>tool)-choice", ParameterUnsupported),
+    (r"unsupported param(?:eter)?s?: '?(?P<parameter>[\w.]+)", ParameterUnsupported),
+    (r"does not support parameters: \['(?P<parameter>[\w.]+)'", ParameterUnsupported),
+    (
+        r"`(?P<parameter>[\w.]+)` (?:may only be set|is deprecated|is not supported)",
+        ParameterUnsupported,
+    ),
+    (r"when (?P<parameter>tool_choice) forces tool use", ParameterUnsupported),
+    (r"^(?P<parameter>[\w.\[\]]+): extra inputs are not permitted", ParameterUnsupported),
+    (
+        r"(?:argument not supported on this model|unrecognized request argument supplied): "
+        r"(?P<parameter>[\w.]+)",
+        ParameterUnsupported,
+    ),
+    (r"unknown name \"(?P<parameter>[\w.]+)\"", ParameterUnsupported),
+    (r"invalid (?P<parameter>[\w.]+) value, the valid range", ParameterUnsupported),
+    (r"(?P<parameter>[\w.]+) is too large: \d+", ParameterUnsupported),
+    (r"does not support this (?P<parameter>[\w.]+)", ParameterUnsupported),
+    (r"extra inputs are not permitted", ParameterUnsupported),
     (
         r"model (?:'[^']*'|\"[^\"]*\"|`[^`]*`|\S+) (?:was )?(?:does )?not (?:found|exist)|"
-        r"model not exist|is not a valid model|invalid model(?: name)?:|llm provider not provided|"
-        r"is not found for api version|has been decommissioned|unable to access .*model",
+        r"model not exist|is not a valid model|(?:invalid|unknown) model(?: name)?:|"
+        r"llm provider not provided|is not found for api version|has been decommissioned|"
+        r"unable to access .*model",
         ModelUnknown,
     ),
     (r"location is not supported|not supported in your (?:region|country)", ModelForbidden),
@@ -213,6 +237,7 @@ SAYINGS = _sayings(
     (r"peer closed connection|incomplete chunked read|connection error", ModelUnreachable),
     (r"request timed out|timed out", ModelTimeout),
 )
+"""By what is said; the group `parameter` is the name of what is not supported."""
 
 STATUSES: dict[int, Kind] = {
     403: ModelForbidden,

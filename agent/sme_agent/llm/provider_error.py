@@ -24,7 +24,7 @@ _OPENROUTER = re.compile(r"Message: (.*), Metadata: (\{.*\}), User ID: .*", re.D
 
 # Keys below which a provider repeats what we sent: nothing in there is the provider's word.
 _ECHOES = frozenset({"input", "flagged_input", "messages", "ctx", "previous_errors"})
-_WORD_KEYS = frozenset({"code", "type", "status", "reason", "__type", "error_type", "quotaId"})
+_WORD_KEYS = frozenset({"code", "type", "status", "reason", "__type", "error_type"})
 _TEXT_KEYS = frozenset({"message", "msg", "error", "detail", "raw", "error_message"})
 _LITELLM_PREFIX = re.compile(
     r"^(?:(?:litellm\.)?\w+(?:Error|Timeout): |litellm\.Timeout: |\w+(?:Exception|Error) - )+"
@@ -91,12 +91,14 @@ class ProviderError:
             self._add_message(value)
         elif key == "param" and isinstance(value, str) and value:
             self.parameter = self.parameter or value
-        elif key == "loc" and isinstance(value, list) and value:
+        elif key == "loc" and isinstance(value, (list, tuple)) and value:
             self.parameter = self.parameter or str(value[-1])
         elif key == "failed_generation" and isinstance(value, str):
             self.generation = self.generation or value
         elif key == "n_ctx" and isinstance(value, int):
             self.window = value
+        elif key == "quotaId" and "perday" in str(value).lower():
+            self.words.append("quota_per_day")
         elif key == "retryDelay" and isinstance(value, str):
             self.delays.append(value)
         elif key == "headers" and isinstance(value, Mapping):

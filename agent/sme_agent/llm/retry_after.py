@@ -21,7 +21,7 @@ _PIECE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(ms|s|m|h|d)")
 _DURATION = re.compile(rf"(?:{_PIECE.pattern})+")
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,12})?")
 _SENTENCE = re.compile(
-    r"(?:try again in|retry in|retry after|retry your request after|wait)"
+    r"(?:try again (?:in|after)|retry (?:in|after)|retry your request after|wait)"
     r"\s{1,3}(?:about\s)?([0-9][0-9a-z.]{0,30})(?:\s(milliseconds?|seconds?|minutes?|hours?))?",
     re.IGNORECASE,
 )
