@@ -63,7 +63,7 @@ def attempt(
 def _answer(
     model: Model, request: Request, assembly: Assembly, cancelled: threading.Event
 ) -> Iterator[LlmEvent]:
-    reading = Reading(model, request.parameters)
+    reading = Reading(model, request)
     try:
         yield from _read(reading, assembly, cancelled)
     except SmeError:

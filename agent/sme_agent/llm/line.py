@@ -15,10 +15,11 @@ import atexit
 import contextlib
 import functools
 import ipaddress
+import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -36,11 +37,19 @@ class Exchange:
     """The requests of one attempt, and the last answer; opened in the thread that asks.
 
     `timeout` counts in seconds: for the connection, for each silence while reading, for writing.
-    `server` is the address of the model's server where it is known: no other is asked.
+    `server` is the address of the model's server where it is known: no other is asked. `amend` puts
+    right what litellm made of the request's body.
     """
 
-    def __init__(self, timeout: httpx.Timeout, server: str | None = None) -> None:
+    def __init__(
+        self,
+        timeout: httpx.Timeout,
+        *,
+        server: str | None = None,
+        amend: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
         self.timeout = timeout
+        self._amend = amend
         self._server = _origin(httpx.URL(server)) if server else None
         self.status: int | None = None
         self.headers = httpx.Headers()
@@ -78,6 +87,7 @@ class Exchange:
             self._wire = wire
             if self._cut:
                 raise httpx.ConnectError("interrupted", request=request)
+        request = self._amended(request)
         request.extensions = {
             **request.extensions, "timeout": self.timeout.as_dict(), "trace": wire.watch
         }  # fmt: skip
@@ -89,6 +99,24 @@ class Exchange:
             if pair[0] not in ("content-encoding", "content-length", "transfer-encoding")
         ]
         return httpx.Response(inner.status_code, headers=headers, stream=self.body, request=request)
+
+    def _amended(self, request: httpx.Request) -> httpx.Request:
+        if self._amend is None or "json" not in request.headers.get("content-type", ""):
+            return request
+        try:
+            body = json.loads(request.read())
+        except ValueError:
+            return request
+        self._amend(body)
+        headers = httpx.Headers(request.headers)
+        del headers["content-length"]
+        return httpx.Request(
+            request.method,
+            request.url,
+            headers=headers,
+            content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
+            extensions=request.extensions,
+        )
 
     def _put_back(self) -> None:
         with self._lock:

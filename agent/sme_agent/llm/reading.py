@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from sme_agent.llm import shapes
 from sme_agent.llm.chunks import Done, Event, NoAnswer, events
 from sme_agent.llm.litellm_start import start
+from sme_agent.llm.manner import provider_of
 from sme_agent.llm.model import Model
+from sme_agent.llm.request import Request
 from sme_agent.llm.shapes.piece import Piece
 from sme_tools.errors import Interrupted
 
@@ -47,7 +49,7 @@ class Refusal(Exception):
 class Reading:
     """A request under way; `pieces` yields what comes. Must be closed."""
 
-    def __init__(self, model: Model, parameters: dict[str, Any]) -> None:
+    def __init__(self, model: Model, request: Request) -> None:
         import httpx
 
         from sme_agent.llm.line import Exchange
@@ -59,8 +61,14 @@ class Reading:
             write=options.write_timeout_s,
             pool=options.connect_timeout_s,
         )
-        self._exchange = Exchange(self._timeout, parameters.get("api_base"))
-        self._parameters = parameters
+        # Amazon's requests are signed with their body.
+        signed = provider_of(model.litellm_name) in ("bedrock", "sagemaker", "sagemaker_chat")
+        self._parameters = request.parameters
+        self._exchange = Exchange(
+            self._timeout,
+            server=self._parameters.get("api_base"),
+            amend=None if signed else request.amend,
+        )
         self._came: queue.SimpleQueue[Piece | End | BaseException] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._read, name=f"asking {model.name}", daemon=True)
         self._thread.start()

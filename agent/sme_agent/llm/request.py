@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,8 +19,11 @@ from sme_prompts.load import Prompts
 
 _MARK = {"cache_control": {"type": "ephemeral"}}
 _OPENAI = ("openai", "azure")
+_ROOM_TO_THINK = 8192
 NO_KEY = "none"
-"""OpenAI's library insists on a key, also for a server of one's own that asks for none."""
+"""litellm insists on a key, also for a server of one's own that asks for none."""
+_OTHER_CREDENTIALS = ("ollama_chat", "azure", "bedrock", "vertex_ai", "vertex_ai_beta")
+_MORE_NAMES = {"anthropic": ("ANTHROPIC_AUTH_TOKEN",), "gemini": ("GOOGLE_API_KEY",)}
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,16 @@ class Request:
     """The tokens of the prompt, by our own count."""
     context: int | None
     """The context length that the server is asked for, where it has to be told."""
+    null_content: bool
+    without: frozenset[str]
+
+    def amend(self, body: dict[str, Any]) -> None:
+        """Put right what litellm made of the request: it takes out every null, and adds things."""
+        for name in self.without - {"messages", "model", "stream"}:
+            body.pop(name, None)
+        for message in body.get("messages", ()) if self.null_content else ():
+            if message.get("tool_calls"):
+                message.setdefault("content", None)
 
 
 def request_for(
@@ -63,18 +77,27 @@ def request_for(
         need = CALIBRATION.tokens(model.name, estimated) + int(asked["max_tokens"])
         asked |= ollama_parameters(model, need)
     asked |= model.options.extra
+    known = _supported(model)
     if "stream" in without:
         asked["stream"] = False
-    elif "stream_options" in _supported(model):
+    elif "stream_options" in known:
         asked.setdefault("stream_options", {"include_usage": True})
     for name in set(without) - {"stream"}:
         asked.pop(name, None)
     # litellm's table lags behind the models: what it does not know of goes out all the same, and
     # it is the server that refuses.
     asked["allowed_openai_params"] = [
-        name for name in ("tools", "tool_choice", "reasoning_effort") if name in asked
+        name
+        for name in ("tools", "tool_choice", "reasoning_effort")
+        if name in asked and name not in known
     ]
-    return Request(asked, estimated, asked.get("num_ctx"))
+    return Request(
+        parameters=asked,
+        estimated=estimated,
+        context=asked.get("num_ctx"),
+        null_content=manner_of(model, without).null_content,
+        without=frozenset(without),
+    )
 
 
 def _address(model: Model, provider: str) -> dict[str, Any]:
@@ -86,8 +109,10 @@ def _address(model: Model, provider: str) -> dict[str, Any]:
             address["api_base"] = address["api_base"].removesuffix("/v1").removesuffix("/api")
     if options.api_key is not None:
         address["api_key"] = options.api_key.get().get_secret_value()
-    elif options.api_base is not None and provider not in ("anthropic", "ollama_chat"):
-        address["api_key"] = NO_KEY
+    elif options.api_base is not None and provider not in _OTHER_CREDENTIALS:
+        names = (f"{provider.upper()}_API_KEY", *_MORE_NAMES.get(provider, ()))
+        if not any(os.environ.get(name) for name in names):
+            address["api_key"] = NO_KEY
     return address
 
 
@@ -121,6 +146,9 @@ def _length(
     model: Model, prompt: Prompt, provider: str, without: Collection[str]
 ) -> dict[str, Any]:
     most = min(prompt.max_output or model.traits.max_output, model.traits.max_output)
+    if manner_of(model).reasoning_back == "blocks" and model.options.reasoning_effort:
+        # What Claude may think counts as output, and has to be less than all of it.
+        most = max(most, _ROOM_TO_THINK)
     newer = provider in _OPENAI and (
         model.options.api_base is None or openai_reasons(model.litellm_name)
     )
@@ -138,8 +166,7 @@ def _sampling(model: Model, prompt: Prompt, provider: str) -> dict[str, Any]:
     if thinks and ("reasoning_effort" in supported or model.traits.reasons):
         asked["reasoning_effort"] = effort
     # A model that thinks refuses a temperature, or is said to get worse by one.
-    refuses = model.traits.reasons and (provider != "anthropic" or "reasoning_effort" in asked)
-    if options.temperature is not None and not refuses:
+    if options.temperature is not None and not (model.traits.reasons or asked):
         asked["temperature"] = options.temperature
     return asked
 
