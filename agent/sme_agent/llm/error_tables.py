@@ -232,7 +232,11 @@ SAYINGS = _sayings(
         AnswerMalformed,
     ),
     # Waiting does not mend these: the machine is too small, or what runs on it has crashed.
-    (r"requires more system memory|out of memory|runner process has terminated", ModelError),
+    (
+        r"requires more system memory|out of memory|process has terminated|"
+        r"(?:unable to|failed to|error) load(?:ing)? model",
+        ModelError,
+    ),
     (r"while running the model|overloaded|over capacity|try again later", ModelOverloaded),
     (r"peer closed connection|incomplete chunked read|connection error", ModelUnreachable),
     (r"request timed out|timed out", ModelTimeout),

@@ -60,11 +60,6 @@ class WaitBudget:
         self._left_s = budget_s
         self._clock = clock or SystemClock()
 
-    @property
-    def left_s(self) -> float:
-        """How much may still be waited."""
-        return self._left_s
-
     def wait_s(self, error: ModelError, attempt: int) -> float | None:
         """How long to wait after the failure of that attempt (1, 2, …) of its kind.
 

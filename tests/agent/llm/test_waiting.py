@@ -55,7 +55,6 @@ def test_what_the_provider_asks_for_is_waited_at_least():
 def test_what_asks_for_more_than_is_left_is_not_waited_for():
     budget = WaitBudget(60, clock=Chance(0.0))
     assert budget.wait_s(ModelRateLimited("x", retry_after_s=61), 1) is None
-    assert budget.left_s == 60
     assert budget.wait_s(ModelRateLimited("x", retry_after_s=60), 1) == 60
     assert budget.wait_s(ModelRateLimited("x"), 2) is None
 
@@ -72,7 +71,7 @@ def test_the_budget_is_shared_by_all_models_and_kinds():
 def test_chance_never_spends_more_than_is_left():
     budget = WaitBudget(10, clock=Chance(0.999))
     assert budget.wait_s(ModelRateLimited("x", retry_after_s=9.5), 5) == 10
-    assert budget.left_s == 0
+    assert budget.wait_s(ModelOverloaded("x"), 1) is None
 
 
 def test_malformed_answers_are_asked_for_anew_after_1_2_3_and_4_seconds():
