@@ -105,12 +105,18 @@ class Opening:
         self._error: SmeError | OSError | None = None
         self._done = threading.Event()
         self._tell: Callable[[], None] = lambda: None
+        self._is_begun = False
         self.loads = ""
         """What is being loaded; empty once everything is there."""
 
     def start(self, tell: Callable[[], None] = lambda: None) -> None:
-        """Begin, in the background; `tell` is called when it is open, or can't be."""
-        self._tell = tell
+        """Begin, in the background; `tell` is called when it is open, or can't be.
+
+        Only the first call does anything.
+        """
+        if self._is_begun:
+            return
+        self._is_begun, self._tell = True, tell
         self.loads = "what is known"
         threading.Thread(target=self._work, daemon=True, name="opening").start()
 
@@ -130,8 +136,7 @@ class Opening:
         Raises:
             SmeError, OSError: what kept it from being opened.
         """
-        if not self.loads and self._opened is None and self._error is None:
-            self.start()
+        self.start()
         while not self._done.wait(0.1):  # a wait without a limit would not heed Ctrl-C
             pass
         if self._error is not None:

@@ -41,10 +41,15 @@ def is_command(text: str) -> bool:
 
 
 def find(name: str) -> Command:
-    """The command of this name. Raises UsageError, with the nearest ones."""
-    if name in COMMANDS:
-        return COMMANDS[name]
-    near = difflib.get_close_matches(name, COMMANDS, n=2)
+    """The command of this name, or the only one that begins like it.
+
+    Raises:
+        UsageError: there is none, or several; says which are near.
+    """
+    beginning = [one for one in COMMANDS if one.startswith(name)]
+    if name in COMMANDS or len(beginning) == 1:
+        return COMMANDS[name if name in COMMANDS else beginning[0]]
+    near = beginning or difflib.get_close_matches(name, COMMANDS, n=2)
     hint = f"; did you mean {' or '.join(PREFIX + one for one in near)}?" if near else ""
     raise UsageError(f"there is no command /{name}{hint}", remedy="See them all: /help")
 
