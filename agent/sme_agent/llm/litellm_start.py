@@ -76,10 +76,15 @@ def warm_up() -> threading.Thread:
 
 def _warm_up() -> None:
     """A request that is refused before it goes out: it imports what litellm imports late."""
+    import httpx
     import openai
 
+    from sme_agent.llm.line import Exchange
+
     litellm = start()
-    with contextlib.suppress(openai.APIError):
+    nowhere = Exchange(httpx.Timeout(1.0))
+    nowhere.cut()
+    with nowhere, contextlib.suppress(openai.APIError):
         litellm.completion(
             model="openai/none",
             messages=[{"role": "user", "content": "none"}],
