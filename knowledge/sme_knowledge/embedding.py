@@ -167,15 +167,10 @@ class EmbeddingCache:
 
 
 def cosines(vectors: Sequence[Vector]) -> Callable[[Vector], list[float]]:
-    """A function that gives the cosine of each of these vectors with another; all of length 1.
+    """A function that gives the cosine of each of these vectors with another; all of length 1."""
+    import numpy
 
-    With numpy, which sentence-transformers brings along, it is a hundred times as fast.
-    """
-    try:
-        numpy = importlib.import_module("numpy")
-    except ImportError:
-        return lambda query: [
-            sum(a * b for a, b in zip(vector, query, strict=True)) for vector in vectors
-        ]
-    matrix = numpy.array(vectors, dtype="float32").reshape(len(vectors), -1)
+    if not vectors:
+        return lambda query: []
+    matrix = numpy.array(vectors, dtype="float32")
     return lambda query: list((matrix @ numpy.array(query, dtype="float32")).tolist())
