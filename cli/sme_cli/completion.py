@@ -102,6 +102,16 @@ def questions() -> list[str]:
     return [one.id for one in session.approvals().pending()]
 
 
+@_quietly
+def models() -> list[str]:
+    """Entries of the chain, and those that have a section of their own."""
+    from sme_cli import session
+
+    chosen = session.settings()
+    named = {*chosen.models, *chosen.summary_models, *chosen.model}
+    return sorted(named - {"rules"})
+
+
 def _stated(folder: Traversable, pattern: str) -> Iterator[str]:
     """What the pattern's group finds in the files of a folder; nothing where there is none."""
     if folder.is_dir():

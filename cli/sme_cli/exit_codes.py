@@ -36,3 +36,7 @@ ASK_HELP = (
     "Exit codes: 0 answered · 2 usage or configuration · 3 a host unreachable · "
     "4 our own failure · 130 interrupted."
 )
+MODEL_TEST_HELP = (
+    "Exit codes: 0 all of them work · 1 one does not · 2 usage or configuration · "
+    "4 our own failure · 130 interrupted."
+)

@@ -54,6 +54,7 @@ def gateway(settings: Settings, folder: Path, session: str, role: Role = "reason
     from sme_agent.llm.chain import chain
     from sme_agent.llm.gateway import Gateway
     from sme_agent.llm.model import RULES
+    from sme_cli import recording
     from sme_memory.model_ledger import ModelLedger
     from sme_prompts.load import Prompts
 
@@ -66,4 +67,6 @@ def gateway(settings: Settings, folder: Path, session: str, role: Role = "reason
         role=role,
         then=RULES,
         prompts=Prompts(settings.config_dir / "prompts"),
+        recorder=recording.recorder(session),
+        anonymiser=recording.anonymiser(),
     )

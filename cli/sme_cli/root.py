@@ -21,6 +21,7 @@ from sme_cli.commands import (
     incidents,
     issues,
     log,
+    model,
     policy,
     probes,
     redact,
@@ -47,6 +48,7 @@ app.command("facts", epilog=exit_codes.HELP)(facts.facts)
 app.add_typer(hosts.app, name="hosts")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(issues.app, name="issues")
+app.add_typer(model.app, name="model")
 app.add_typer(probes.app, name="probes")
 app.add_typer(checks.app, name="checks")
 app.add_typer(log.app, name="log")

@@ -11,6 +11,7 @@ from sme_agent.llm.messages import Tool, ToolCall, Usage, UserMessage
 from sme_agent.llm.model import Model, Prompt
 from sme_agent.llm.pursuit import Ask, Learned, Pursuit
 from sme_agent.llm.waiting import SystemClock, WaitBudget
+from sme_memory.model_ledger import SHORTEST_STREAM_S
 from sme_prompts.load import Prompts
 from sme_tools.errors import AnswerMalformed, ModelError
 
@@ -52,22 +53,13 @@ def try_out(model: Model, ask: Ask, prompts: Prompts, *, cancelled: threading.Ev
     # What a trial meets is what it says: nothing is waited for.
     pursuit = Pursuit(Learned(model), ask, WaitBudget(0.0), SystemClock(), cancelled)
     try:
-        _try_text(trial, pursuit, prompts)
         _try_call(trial, pursuit, prompts)
+        # The second, as the first request of a program takes longer to set up.
+        _try_text(trial, pursuit, prompts)
     except ModelError as error:
         trial.failure = error
     trial.model = pursuit.learned.model
     return trial
-
-
-def _try_text(trial: Trial, pursuit: Pursuit, prompts: Prompts) -> None:
-    events = list(_asked(trial, pursuit, _prompt(prompts, "text")))
-    answer = _answer(events)
-    trial.streams = sum(isinstance(event, Text | Reasoning) for event in events) > 1
-    trial.first_token_s = answer.first_token_s
-    writing_s = answer.duration_s - answer.first_token_s
-    if trial.streams and writing_s > 0:
-        trial.tokens_per_s = answer.usage.output_tokens / writing_s
 
 
 def _try_call(trial: Trial, pursuit: Pursuit, prompts: Prompts) -> None:
@@ -79,6 +71,16 @@ def _try_call(trial: Trial, pursuit: Pursuit, prompts: Prompts) -> None:
     tool = Tool(name="report", description=said("tool"), parameters=schema)
     answer = _answer(_asked(trial, pursuit, _prompt(prompts, "call", tool)))
     trial.calls_tools = any(map(_is_right, answer.message.calls))
+
+
+def _try_text(trial: Trial, pursuit: Pursuit, prompts: Prompts) -> None:
+    events = list(_asked(trial, pursuit, _prompt(prompts, "text")))
+    answer = _answer(events)
+    trial.streams = sum(isinstance(event, Text | Reasoning) for event in events) > 1
+    trial.first_token_s = answer.first_token_s
+    writing_s = answer.duration_s - answer.first_token_s
+    if trial.streams and writing_s >= SHORTEST_STREAM_S:
+        trial.tokens_per_s = answer.usage.output_tokens / writing_s
     if not trial.calls_tools:
         raise AnswerMalformed("it answers, and does not call a tool", model=trial.model.name)
 
