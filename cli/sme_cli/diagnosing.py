@@ -32,6 +32,8 @@ def diagnose_hosts(
     timeout_s: float | None,
     screen: Screen,
     then: FixIt | None = None,
+    *,
+    by_rules: bool = False,
 ) -> int:
     """Diagnose what the words name, and show it; returns the exit code.
 
@@ -47,13 +49,14 @@ def diagnose_hosts(
 
     guard = session.guard()
     try:
-        return _follow(session.colleague(timeout_s, guard=guard), begin, screen, hosts, then)
+        colleague = session.colleague(timeout_s, guard=guard, by_rules=by_rules)
+        return _follow(colleague, begin, screen, hosts, then)
     except StateError as error:
         complain(str(error), error.remedy)
     with session.scratch_folder() as folder:
         note("sme: looking without a memory: this diagnosis is not kept")
         try:
-            colleague = session.colleague(timeout_s, guard=guard, folder=folder)
+            colleague = session.colleague(timeout_s, guard=guard, folder=folder, by_rules=by_rules)
             _follow(colleague, begin, screen.unkept(), hosts)
         except Interrupted as error:
             raise Interrupted("stopped; nothing is kept") from error
@@ -61,10 +64,15 @@ def diagnose_hosts(
 
 
 def resume_incident(
-    id: str, timeout_s: float | None, screen: Screen, then: FixIt | None = None
+    id: str,
+    timeout_s: float | None,
+    screen: Screen,
+    then: FixIt | None = None,
+    *,
+    by_rules: bool = False,
 ) -> int:
     """Go on with an interrupted incident, and show it; returns the exit code."""
-    colleague = session.colleague(timeout_s, guard=session.guard())
+    colleague = session.colleague(timeout_s, guard=session.guard(), by_rules=by_rules)
     incident = colleague.incidents.load(id)
     hosts = session.select(incident.targets)
 

@@ -37,6 +37,9 @@ def diagnose(
         typer.Option("--fix", help="Then fix it, as sme fix does; its exit codes hold then."),
     ] = False,
     approve: Approve = None,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Ask no model, whatever the settings name.")
+    ] = False,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -61,12 +64,12 @@ def diagnose(
     )
     then = FixIt(tuple(approve or ())) if fix else None
     if resume is None:
-        code = diagnose_hosts(words or [], symptom, timeout, screen, then)
+        code = diagnose_hosts(words or [], symptom, timeout, screen, then, by_rules=rules)
     elif words or symptom:
         raise UsageError(
             "--resume goes on with the hosts and the symptom of its incident",
             remedy=f"Leave the others out: sme diagnose --resume {resume}",
         )
     else:
-        code = resume_incident(resume, timeout, screen, then)
+        code = resume_incident(resume, timeout, screen, then, by_rules=rules)
     raise typer.Exit(code)

@@ -16,15 +16,22 @@ from typing import TYPE_CHECKING, NoReturn
 from sme_agent.events import (
     Changing,
     CommandDone,
+    CommandStarted,
     Concluded,
     Event,
     HostFailed,
+    Learned,
     NotKept,
+    RulesGoOn,
     StepStarted,
 )
+from sme_agent.llm.events import Answered, Asking, ModelFailed
+from sme_agent.llm.events import Waiting as ModelWaits
 from sme_cli import exit_codes
+from sme_cli.chat.costs import Costs
 from sme_cli.render.changing import waited_for
 from sme_cli.render.out import complain, console
+from sme_cli.render.out import note as say
 from sme_memory.incident import Incident
 from sme_tools.safety.control import one_line
 
@@ -135,16 +142,30 @@ def _end_at_once(go_on: str) -> NoReturn:
 
 def _read(events: Iterator[Event], note: Hear, hear: Hear, *, mute: bool) -> Outcome:
     kept = True
+    costs = Costs()
     for event in events:
         note(event)
         hear(event)
-        if isinstance(event, HostFailed) and not mute:
-            complain(f"{event.host}: {event.reason}", event.remedy)
-        elif isinstance(event, NotKept):
-            kept = False
-            complain(event.reason, event.remedy)
-        elif isinstance(event, Concluded):
-            return Outcome(event.incident, kept)
+        match event:
+            case HostFailed(host, reason, remedy) if not mute:
+                complain(f"{host}: {reason}", remedy)
+            case ModelFailed(model, reason, remedy):
+                complain(f"model {model}: {reason}", remedy)
+            case RulesGoOn():
+                complain("no model answers: the rules go on")
+            case Answered():
+                costs.note(event)
+            case Learned() if event.issue:
+                say(f"sme: kept as a known issue: {event.issue} ({event.kind}) {event.path}")
+            case NotKept(reason, remedy):
+                kept = False
+                complain(reason, remedy)
+            case Concluded(incident):
+                if line := costs.line():
+                    say(f"sme: {line}")
+                return Outcome(incident, kept)
+            case _:
+                pass
     raise AssertionError("an investigation ends with Concluded")
 
 
@@ -164,6 +185,12 @@ class Waiting:
         match event:
             case StepStarted(step, text):
                 self.text = f"{step}: {one_line(text)}"
+            case Asking(model):
+                self.text = f"{one_line(model)} is thinking"
+            case ModelWaits(model, seconds, reason):
+                self.text = f"{one_line(model)}: asked again in {seconds:.0f} s: {one_line(reason)}"
+            case CommandStarted(host, command):
+                self.text = f"{one_line(host)}: {one_line(command)}"
             case CommandDone(host, _, _, _, done, total):
                 self.hosts.add(host)
                 who = one_line(host) if len(self.hosts) == 1 else f"{len(self.hosts)} hosts"
