@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sme_agent.nodes import Nodes
 from sme_agent.repair import Repairs
 from sme_agent.state import InvestigationState
+from sme_agent.untraced import untraced
 
 _ENTRANCES = ["observe", "recall", "reason", "plan", "resume"]
 
@@ -26,6 +27,7 @@ def build_graph(
     """
     from langgraph.graph import END, START, StateGraph
 
+    untraced()
     graph = StateGraph(InvestigationState)
     graph.add_node("observe", nodes.observe)
     graph.add_node("recall", nodes.recall)
