@@ -70,8 +70,10 @@ def _message(said: Json, name: str, before: Sequence[Message]) -> Iterator[Messa
                 text = _text(block.get("content"))
                 yield ToolMessage(call=block["tool_use_id"], name="", text=text)
         text = _text([block for block in blocks if block.get("type") == "text"] or said["content"])
-        if text:
-            yield User(text=text)
+        if text or not blocks:
+            yield User(text=text or "?")
+        elif not any(block.get("type") == "tool_result" for block in blocks):
+            yield User(text="(a file)")
 
 
 def _assistant(said: Json, blocks: Sequence[Json], name: str) -> AssistantMessage:
@@ -129,8 +131,8 @@ def _content(said: Json, name: str) -> Iterator[Message]:
         text = json.dumps(result.get("response"))
         yield ToolMessage(call=result["name"], name=result["name"], text=text)
     text = "".join(part.get("text", "") for part in parts)
-    if text:
-        yield User(text=text)
+    if text or not any(results):
+        yield User(text=text or "(a file)")
 
 
 def _part(part: Json, *names: str) -> Json | None:
@@ -173,5 +175,6 @@ def _carried(said: Json) -> Iterator[tuple[str, str]]:
 def _carried_by_block(block: Json) -> Iterable[tuple[str, str]]:
     yield "reasoning", str(block.get("thinking") or "").strip()
     yield "signature", block.get("signature") or block.get("thoughtSignature") or ""
+    yield "signature", block.get("data") if isinstance(block.get("data"), str) else ""
     yield "call", block.get("id") or ""
     yield "result", block.get("tool_use_id") or ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,7 +37,8 @@ PROVIDERS = {
     "api.z.ai": "zai",
     "api.sambanova.ai": "sambanova",
 }
-CHATS = ("chat/completions", "/messages", "/api/chat", "generateContent")
+THINK = re.compile(r"\s*<think>\s*(.*?)\s*</think>\s*", re.DOTALL)
+CHATS = ("chat/completions", "/messages", "/api/chat", "generatecontent")
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,14 @@ def exchanges(path: Path) -> Iterator[Exchange]:
     for recorded in yaml.safe_load(path.read_text("utf-8")).get("interactions", []):
         request, response = recorded["request"], recorded["response"]
         uri = urlsplit(request["uri"])
-        if request.get("method") != "POST" or not any(part in uri.path for part in CHATS):
+        if request.get("method") != "POST" or not any(part in uri.path.lower() for part in CHATS):
             continue
         asked = request.get("parsed_body") or json.loads(_text(request.get("body")) or "{}")
         headers = {key.lower(): value for key, value in response.get("headers", {}).items()}
         provider, model = _provider(uri.netloc, uri.path), asked.get("model", "")
         if provider == "gemini":
             model = uri.path.rpartition("/")[2].partition(":")[0]
+            asked["stream"] = "stream" in uri.path
         yield Exchange(
             provider=provider,
             model=model,
@@ -166,6 +169,10 @@ def meaning(exchange: Exchange) -> Meaning:
         _of_gemini(event, result)
         _of_ollama(event, result)
     result.calls += [(name, json.loads(given or "{}")) for name, given in drafts.values()]
+    thought = THINK.match(result.text)
+    if thought is not None:
+        result.text = result.text[thought.end() :]
+        result.reasoning = result.reasoning or thought[1]
     return result
 
 
@@ -183,6 +190,8 @@ def _events(exchange: Exchange) -> list[Json]:
 def _of_openai(event: Json, result: Meaning, drafts: dict[Any, list[str]]) -> None:
     for choice in event.get("choices", ())[:1]:
         said = choice.get("delta") or choice.get("message") or {}
+        if choice.get("error"):
+            result.error = str(choice["error"].get("code"))
         content = said.get("content") or ""
         for part in [{"text": content}] if isinstance(content, str) else content:
             result.text += part.get("text") or ""
@@ -208,7 +217,7 @@ def _of_anthropic(event: Json, result: Meaning, drafts: dict[Any, list[str]]) ->
     result.text += block.get("text", "") + (delta.get("text") or "")
     result.reasoning += block.get("thinking", "") + (delta.get("thinking") or "")
     if delta.get("partial_json"):
-        drafts[event["index"]][1] += delta["partial_json"]
+        drafts.get(event["index"], ["", ""])[1] += delta["partial_json"]
     stopped = event.get("stop_reason") or delta.get("stop_reason")
     result.length = result.length or stopped == "max_tokens"
 

@@ -99,7 +99,7 @@ def _replayed(path: Path, server: _Server, *, streams: bool) -> Iterator[tuple[o
     answers: list[AssistantMessage] = []
     for number, exchange in enumerate(exchanges(path), 1):
         if streams and exchange.asked.get("stream"):
-            return
+            continue
         server.exchange, server.asked = exchange, {}
         model = _model(exchange, f"http://127.0.0.1:{server.server_address[1]}")
         said, ended = _asked(model, exchange, answers, streams=streams)

@@ -12,6 +12,7 @@ from sme_agent.llm.assembly import Assembly
 from sme_agent.llm.chunks import NoAnswer
 from sme_agent.llm.classify import classify
 from sme_agent.llm.events import Asking, LlmEvent
+from sme_agent.llm.litellm_start import await_start
 from sme_agent.llm.manner import provider_of
 from sme_agent.llm.model import Model, Prompt
 from sme_agent.llm.ollama import check_not_cut
@@ -48,6 +49,7 @@ def attempt(
     """
     if cancelled.is_set():
         raise Interrupted("stopped before the model was asked")
+    await_start(cancelled)
     request = request_for(model, prompt, prompts or Prompts(), without=without)
     tokens = CALIBRATION.tokens(model.name, request.estimated)
     yield Asking(model=model.name, tokens=tokens, window=model.traits.window)

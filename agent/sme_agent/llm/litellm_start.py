@@ -18,6 +18,8 @@ import warnings
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from sme_tools.errors import Interrupted
+
 if TYPE_CHECKING:
     import httpx
 
@@ -55,6 +57,7 @@ _CALLBACKS = (
     "_async_failure_callback",
 )
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+_LOOK_S = 0.05
 _starting = threading.Lock()
 
 
@@ -65,6 +68,21 @@ def start() -> ModuleType:
     """
     with _starting:
         return _started()
+
+
+def await_start(cancelled: threading.Event) -> None:
+    """Have litellm started, and wait for it no longer than the user wants.
+
+    Raises:
+        Interrupted: `cancelled` was set.
+    """
+    if _started.cache_info().currsize:
+        return
+    thread = warm_up()
+    while thread.is_alive():
+        if cancelled.is_set():
+            raise Interrupted("stopped before the model was asked")
+        thread.join(_LOOK_S)
 
 
 def warm_up() -> threading.Thread:

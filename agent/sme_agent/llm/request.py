@@ -67,6 +67,8 @@ def request_for(
         "stream": True,
         "num_retries": 0,
         "max_retries": 0,
+        # Tools that name servers of litellm's own; to look for them it imports mcp, for 0.7 s.
+        "_skip_mcp_handler": True,
         **_address(model, provider),
         **_tools(model, prompt, provider, without),
         **_length(model, prompt, provider, without),

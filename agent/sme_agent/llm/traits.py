@@ -7,6 +7,7 @@ from typing import Any
 
 from sme_agent.llm.manner import is_local, openai_reasons, provider_of
 from sme_agent.llm.model import Model, ToolMode, Traits
+from sme_agent.llm.price import is_free
 from sme_agent.llm.price_map import known
 from sme_agent.llm.server_traits import ServerTraits, ask
 from sme_tools.model_settings import ModelOptions
@@ -36,6 +37,7 @@ def traits_of(name: str, options: ModelOptions, *, ask_server: bool = False) -> 
     table = known(provider, full)
     told = ask(provider, full, options) if ask_server else ServerTraits()
     local = is_local(provider) or (provider in _OPENAI_LIKE and options.api_base is not None)
+    free = is_free(provider, table, options.api_base)
     window, source = _window(options, told, table, local)
     return Traits(
         provider=provider,
@@ -44,8 +46,8 @@ def traits_of(name: str, options: ModelOptions, *, ask_server: bool = False) -> 
         tools=_tools(options, told, table, provider, local),
         reasons=_reasons(full, told, table),
         caches="claude" in full.lower() and provider in _CLAUDE_PLACES,
-        input_cost=_cost(options.input_cost, table, "input_cost_per_token", is_local(provider)),
-        output_cost=_cost(options.output_cost, table, "output_cost_per_token", is_local(provider)),
+        input_cost=_cost(options.input_cost, table, "input_cost_per_token", free),
+        output_cost=_cost(options.output_cost, table, "output_cost_per_token", free),
         source=source,
     )
 

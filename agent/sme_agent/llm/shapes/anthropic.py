@@ -39,6 +39,7 @@ class Blocks:
 
     def __init__(self) -> None:
         self._thinking: dict[int, dict[str, Any]] = {}
+        self._calls: set[int] = set()
         self._usage: dict[str, Any] = {}
 
     def read(self, event: dict[str, Any]) -> Iterator[Piece]:
@@ -78,6 +79,7 @@ class Blocks:
             yield Piece(block=dict(block))
         elif kind == "tool_use":
             given = block.get("input")
+            self._calls.add(index)
             yield Piece(
                 call=CallPiece(
                     index=index,
@@ -91,7 +93,8 @@ class Blocks:
         kind = delta.get("type")
         if kind == "text_delta":
             yield Piece(text=text_of(delta.get("text")))
-        elif kind == "input_json_delta":
+        elif kind == "input_json_delta" and index in self._calls:
+            # Others are of tools that the provider runs by itself.
             yield Piece(call=CallPiece(index=index, arguments=text_of(delta.get("partial_json"))))
         elif kind in ("thinking_delta", "signature_delta"):
             block = self._thinking.setdefault(index, {"type": "thinking", "thinking": ""})

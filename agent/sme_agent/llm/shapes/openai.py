@@ -68,6 +68,8 @@ def _choice(choice: dict[str, Any]) -> Iterator[Piece]:
     reason = choice.get("finish_reason")
     if isinstance(reason, str) and reason:
         yield Piece(ended=_ENDED.get(reason.lower(), "stop"), reason=reason)
+    elif whole:
+        yield Piece(ended="stop")
 
 
 def _thoughts(said: dict[str, Any]) -> Iterator[Piece]:
