@@ -77,8 +77,10 @@ def _what_next(state: InvestigationState) -> str:
 
 def _turn(
     state: InvestigationState,
-) -> Literal["approve", "fix", "verify", "undo", "roll out", "learn", "reason", "__end__"]:
+) -> Literal[
+    "approve", "fix", "verify", "undo", "roll out", "learn", "observe", "reason", "__end__"
+]:
     turn = state["turn"]
     if turn in ("learn", "stop") and state["goal"] == "talk":
-        return "reason"
+        return "observe" if state["look"] else "reason"
     return "__end__" if turn == "stop" else turn

@@ -289,7 +289,11 @@ class Colleague:
             log=self.log,
             changes=self.changes,
             permission=Permission(
-                self.approvals, incident.id, person or reasoner.name, reach.account, self.guard
+                self.approvals,
+                incident.id,
+                lambda: person or reasoner.name,
+                reach.account,
+                self.guard,
             ),
             clock=self.clock,
             lock_folders=self.lock_folders,

@@ -27,13 +27,18 @@ class Permission:
 
     approvals: Approvals
     incident: str
-    actor: str
-    """Who or what wants them run: a reasoner, a user."""
+    who: Callable[[], str]
+    """Who or what wants them run: a user, or the reasoner as it is called at that moment."""
     account_of: Callable[[str], str]
     """The account that commands run as, by host."""
     guard: Guard
     """For the audit log, and to redact what is kept."""
     now: Callable[[], datetime] = local_now
+
+    @property
+    def actor(self) -> str:
+        """Who or what wants the commands run: `user ann`, `rules`, `model NAME`."""
+        return self.who()
 
     def judge(self, host: Host, command: str, *, proven: str | None = None) -> Decision:
         """What is to happen with a command, before anybody is asked.

@@ -226,7 +226,13 @@ class Repairs:
             if number and all(action.approval for one in rest for action in one.actions):
                 turn = "roll out"
             break
-        return {**state, "turn": turn}
+        return {**state, "turn": turn, "look": self._changed(state)}
+
+    def _changed(self, state: InvestigationState) -> list[str]:
+        """The hosts on which something was done: what is known of them is out of date."""
+        return [
+            change.plan.host for change in self._changes.of(state["changes"]) if change.has_begun
+        ]
 
     def _leave_the_rest(self, rest: list[Change], failed: Change) -> None:
         """What comes after a change that failed is not begun."""

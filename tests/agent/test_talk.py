@@ -16,6 +16,7 @@ from sme_agent.events import (
     Nudged,
     PersonAsked,
     RulesGoOn,
+    StepStarted,
     ToolUsed,
 )
 from sme_agent.llm.chain import chain
@@ -229,6 +230,9 @@ def test_a_whole_incident_from_the_symptom_to_the_lesson(talk_with, tmp_path):
         talk = talk_with(server, ask=yes)
         events = list(talk.say(f"{folder} is full, please mend it"))
     assert [question.command for question in asked] == [f"mv {folder}/core.1 {folder}/old"]
+    assert asked[0].asked_by == "model play"
+    looks = [event for event in of(StepStarted, events) if event.step == "observe"]
+    assert len(looks) == 2, "what was changed is looked at again"
     assert (folder / "old").exists()
     assert not (folder / "core.1").exists()
     assert of(Changing, events)

@@ -46,7 +46,7 @@ class ModelReasoner:
     def name(self) -> str:
         """See `Reasoner.name`."""
         if self._talk is None or self._talk.rules_go_on:
-            return RULES
+            return RULES  # which look first, and go on where no model answers
         return f"model {self._talk.speaker.gateway.current.name}"
 
     def hear(self, case: Case, text: str, attached: Sequence[Evidence] = ()) -> None:

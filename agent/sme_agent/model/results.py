@@ -40,7 +40,8 @@ class Results:
             return self._present.text("not_run", reason=answer["failed"])
         if call.name == "propose_fix":
             repairs = [r for r in self._case.incident.repairs if r.change in answer["changes"]]
-            return self._present.text("fixed", repairs=repairs, states=STATE_IN_WORDS)
+            fixed = self._present.text("fixed", repairs=repairs, states=STATE_IN_WORDS)
+            return f"{fixed}\n\n{self._looked()}" if repairs else fixed
         if call.name == "read_logs" and items:
             return self._log(items[0], most_chars)
         shown = self._present.evidence(items, most_chars)

@@ -17,13 +17,20 @@ INDENT = 4
 _COLOURS = {"run": "green", "ask": "yellow", "deny": "red"}
 
 
+def _title(planned: Planned) -> str:
+    if planned.issue is not None:
+        return planned.issue.title
+    if planned.plan.issue is None:
+        return "steps that were proposed for this incident"
+    return "an issue that is not known any more"
+
+
 def print_plan(planned: Planned, screen: Console) -> None:
     """What is to be done on one host: commands, how they are taken back and verified, verdicts."""
-    issue = planned.issue
-    title = issue.title if issue else "an issue that is not known any more"
-    status = f" ({issue.status})" if issue else ""
-    put_words(screen, f"Plan for {planned.plan.host}: ", title, indent=0, style="bold")
-    put_words(screen, "known issue ", f"{planned.plan.issue}{status}", indent=2, style="dim")
+    put_words(screen, f"Plan for {planned.plan.host}: ", _title(planned), indent=0, style="bold")
+    if planned.plan.issue is not None:
+        status = f" ({planned.issue.status})" if planned.issue else ""
+        put_words(screen, "known issue ", f"{planned.plan.issue}{status}", indent=2, style="dim")
     last = len(planned.actions)
     for number, one in enumerate(planned.actions, 1):
         put_words(screen, f"{number}. ", one.action.title, indent=1, style="bold")
