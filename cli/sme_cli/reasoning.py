@@ -31,9 +31,11 @@ def reasoner(
 def _model_reasoner(
     settings: Settings, folder: Path, changes: ChangeStore, log: EvolutionLog, guard: Guard
 ) -> Reasoner:
+    from sme_agent.llm.telemetry import ToolWatch
     from sme_agent.model.lessons import Lessons
     from sme_agent.model.means import Means
     from sme_agent.model.reasoner import ModelReasoner
+    from sme_cli.recording import recorder
     from sme_memory.conversations import ConversationStore
     from sme_prompts.load import Prompts
 
@@ -45,6 +47,7 @@ def _model_reasoner(
             conversations=ConversationStore(folder / "conversations.db"),
             prompts=prompts,
             lessons=Lessons(settings.knowledge_dir, changes, log, guard.redactor),
+            watch=lambda session: ToolWatch(recorder(session)).hear,
         )
     )
 
@@ -54,7 +57,7 @@ def gateway(settings: Settings, folder: Path, session: str, role: Role = "reason
     from sme_agent.llm.chain import chain
     from sme_agent.llm.gateway import Gateway
     from sme_agent.llm.model import RULES
-    from sme_cli import recording
+    from sme_cli.recording import anonymiser, recorder
     from sme_memory.model_ledger import ModelLedger
     from sme_prompts.load import Prompts
 
@@ -67,6 +70,6 @@ def gateway(settings: Settings, folder: Path, session: str, role: Role = "reason
         role=role,
         then=RULES,
         prompts=Prompts(settings.config_dir / "prompts"),
-        recorder=recording.recorder(session),
-        anonymiser=recording.anonymiser(),
+        recorder=recorder(session),
+        anonymiser=anonymiser(),
     )

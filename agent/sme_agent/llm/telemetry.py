@@ -10,10 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sme_agent.llm.messages import Usage
+from sme_agent.llm.messages import AssistantMessage, Message, ToolMessage, Usage
 from sme_agent.llm.spans import Span, Tracing, answer_content, prompt_content
 from sme_tools.errors import SmeError
 
@@ -165,3 +165,25 @@ class Recorder:
                 self._tracing.close()
             if self._log:
                 self._log.close()
+
+
+class ToolWatch:
+    """Records the tool calls of a conversation, from the answer that has the call to its result.
+
+    What takes long may lie between them: hosts that are looked at, a person who is asked.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._open: dict[str, tuple[AbstractContextManager[Recorded], Recorded]] = {}
+
+    def hear(self, message: Message) -> None:
+        """Hear what is added; the result of a call that was not heard counts for nothing."""
+        if isinstance(message, AssistantMessage):
+            for call in message.calls:
+                begun = self._recorder.tool_call(call.name, id=call.id, arguments=call.arguments)
+                self._open[call.id] = begun, begun.__enter__()
+        elif isinstance(message, ToolMessage) and message.call in self._open:
+            recording, call_ = self._open.pop(message.call)
+            call_.brought(message.text, failed=message.failed)
+            recording.__exit__(None, None, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import TypeAdapter
 
@@ -17,6 +17,8 @@ from sme_agent.llm.messages import (
 from sme_memory.conversations import ConversationStore
 from sme_tools.safety.fence import Fence
 
+Hear = Callable[[Message], None]
+
 _RECORD: TypeAdapter[Opening | Message] = TypeAdapter(Opening | Message)
 
 
@@ -27,8 +29,16 @@ class Conversation:
         StateError: what is on disk can't be read.
     """
 
-    def __init__(self, store: ConversationStore, incident: str, prompts: str) -> None:
-        """`prompts` is the version of the prompts that a new conversation begins with."""
+    def __init__(
+        self,
+        store: ConversationStore,
+        incident: str,
+        prompts: str,
+        hear: Hear = lambda message: None,
+    ) -> None:
+        """`prompts` is the version of the prompts that a new conversation begins with; `hear` is
+        told of what is added from now on."""
+        self._hear = hear
         self._store = store
         self._incident = incident
         self._new = Opening(marker=Fence().marker, prompts=prompts)
@@ -47,6 +57,8 @@ class Conversation:
         documents = [one.model_dump(mode="json") for one in [*new, *messages]]
         self._store.append(self._incident, documents)
         self.messages += messages
+        for message in messages:
+            self._hear(message)
 
     def pending(self) -> list[ToolCall]:
         """The calls of the last answer that nothing has come of yet."""

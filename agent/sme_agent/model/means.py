@@ -11,6 +11,7 @@ from typing import Protocol
 from sme_agent.llm.events import LlmEvent
 from sme_agent.llm.messages import Usage
 from sme_agent.llm.model import Model, Prompt
+from sme_agent.model.conversation import Hear
 from sme_agent.model.lessons import Lessons
 from sme_agent.model.limits import Limits
 from sme_memory.conversations import ConversationStore
@@ -54,3 +55,5 @@ class Means:
     lessons: Lessons
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], float] = time.monotonic
+    watch: Callable[[str], Hear] = lambda incident: lambda message: None
+    """Who is told of what is said in an incident's conversation: what records tool calls."""

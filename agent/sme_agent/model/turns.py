@@ -36,8 +36,10 @@ class Turns:
         self.rules_go_on = False
         """Whether no model answers in this turn."""
         self._means = means
-        prompts = means.prompts
-        self.conversation = Conversation(means.conversations, case.incident.id, prompts.version)
+        prompts, incident = means.prompts, case.incident.id
+        self.conversation = Conversation(
+            means.conversations, incident, prompts.version, means.watch(incident)
+        )
         self._present = Presenter(prompts, self.conversation.fence)
         self.speaker = Speaker(means, case, self.conversation, self._present)
         self._results = Results(case, self._present)

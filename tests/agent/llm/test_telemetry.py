@@ -14,7 +14,7 @@ import pytest
 from sme_agent.llm.events import Answered
 from sme_agent.llm.messages import AssistantMessage, Tool, ToolCall, ToolMessage, Usage, UserMessage
 from sme_agent.llm.model import Model, Prompt, Traits
-from sme_agent.llm.telemetry import Recorder
+from sme_agent.llm.telemetry import Recorder, ToolWatch
 from sme_tools.errors import SettingsInvalid, StateError
 from sme_tools.model_settings import ModelOptions, Telemetry
 from sme_tools.safety.anonymise import Anonymiser
@@ -91,6 +91,23 @@ def test_content_is_logged_if_asked_and_then_hidden_as_from_the_model(tmp_path):
     assert tool["result"] == "/ is 100% full on <host:1>"
     assert failed["message"] == "<host:1> has spoken"
     assert "db7" not in path.read_text()
+
+
+def test_a_conversation_tells_its_tool_calls(tmp_path):
+    path = tmp_path / "calls.jsonl"
+    recorder = Recorder(Telemetry(log=str(path)))
+    watch = ToolWatch(recorder)
+    other = CALL.model_copy(update={"id": "c2"})
+    for message in (
+        ToolMessage(call="c0", name="probe", text="of a program that was killed"),
+        AssistantMessage(calls=(CALL, other)),
+        ToolMessage(call="c2", name="probe", text="no", failed=True),
+        ToolMessage(call="c1", name="probe", text="12345"),
+    ):
+        watch.hear(message)
+    recorder.close()
+    told = [(line["call"], line["result_characters"], line["failed"]) for line in lines(path)]
+    assert told == [("c2", 2, True), ("c1", 5, False)]
 
 
 def test_the_file_is_for_its_owner_alone_and_grows(tmp_path):
