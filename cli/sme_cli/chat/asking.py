@@ -40,7 +40,9 @@ def ask(
     attachments = [Attachment("stdin", brought)] if brought.strip() else []
     try:
         with reader_may_leave():
+            chat.tell_opened()
             chat.say(question, attachments)
+            chat.tell_done()
         incident = chat.talk.incident
         if incident.unreachable:
             return exit_codes.UNREACHABLE

@@ -183,23 +183,42 @@ class Chat:
     def conclude(self, event: Concluded) -> None:
         """Show what a turn came to on standard output, where that is a diagnosis."""
         from sme_cli.chat.faces import JsonFace
+        from sme_cli.chat.known import answer, of_logs
         from sme_cli.render.diagnosis import Screen, show
 
         incident, diagnosis = event.incident, event.incident.diagnosis
         assert diagnosis is not None
         if not incident.hosts and diagnosis.by == "rules":
-            from sme_cli.chat.known import answer
-
             known = answer(
                 self.talk.case, self._attached, session.retriever(session.known_issues())
             )
             self.said.append(Said("sme", known))
             self.face.put_answer(known)
             return
+        if self._attached and diagnosis.by == "rules":
+            self.face.put_answer("\n\n".join(of_logs(self._attached)) + "\n\n")
         self.said.append(Said("sme", diagnosis.summary))
         if not isinstance(self.face, JsonFace):
             screen = Screen(session.settings().min_severity, is_kept=self.opened.is_kept)
             show(incident, self.opened.colleague.incidents, screen)
+
+    def tell_opened(self) -> None:
+        """Tell a program that the conversation has begun."""
+        from sme_cli.chat.faces import JsonFace
+
+        if isinstance(self.face, JsonFace):
+            talk = self.talk
+            names = list(talk.case.hosts)
+            opened = {"incident": talk.incident.id, "hosts": names, "reasoner": talk.reasoner.name}
+            self.face.write({"event": "opened", **opened})
+
+    def tell_done(self, *, stopped: bool = False) -> None:
+        """Tell a program that a turn, or a command, is over."""
+        from sme_cli.chat.faces import JsonFace
+
+        if isinstance(self.face, JsonFace):
+            done = {"incident": self.talk.incident.id, "stopped": stopped}
+            self.face.write({"event": "turn-done", **done})
 
     def leave(self) -> None:
         """Close what is open; what was said and found is on disk."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sme_agent.events import Asked, Concluded, Event
 from sme_agent.llm.events import Answered
 from sme_cli.chat.documents import document
-from sme_cli.chat.markup import print_markdown
+from sme_cli.chat.markup import print_markdown, wrapped
 from sme_cli.chat.screen import Screen
 from sme_cli.chat.shelf import Shelf
 from sme_cli.chat.showing import Showing
@@ -89,8 +89,9 @@ class TerminalFace(Showing):
         self.changes.clear()
 
     def put_text(self, text: str) -> None:
-        """See `Face.put_text`."""
-        self.screen.put(*self._lines(text))
+        """See `Face.put_text`: wrapped, the rest of a line below its own beginning."""
+        for line in visible(text).rstrip("\n").split("\n"):
+            self.screen.put(*wrapped(line, self.screen.console))
 
     def put_markdown(self, text: str) -> None:
         """See `Face.put_markdown`."""
@@ -101,11 +102,13 @@ class TerminalFace(Showing):
 
     def page(self, text: str) -> None:
         """See `Face.page`: in a pager where it is longer than the screen."""
+        from rich.text import Text
+
         text = visible(text).rstrip("\n")
         width, height = self.screen.console.size
         rows = sum(max(-(-len(line) // width), 1) for line in text.split("\n"))
         if rows < height - 2:
-            self.put_text(text)
+            self.screen.put(*map(Text, text.split("\n")))
             return
         import pydoc
 
@@ -126,11 +129,6 @@ class TerminalFace(Showing):
     def restore(self) -> None:
         """See `Face.restore`."""
         self.screen.restore()
-
-    def _lines(self, text: str) -> Iterator[Any]:
-        from rich.text import Text
-
-        yield from (Text(line) for line in visible(text).rstrip("\n").split("\n"))
 
 
 class Whole:

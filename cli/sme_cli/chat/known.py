@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sme_tools.safety.control import one_line, visible
@@ -23,18 +24,23 @@ MOST_STEPS = 3
 
 def answer(case: Case, attached: Sequence[Evidence], retriever: Retriever) -> str:
     """What there is to say, in Markdown: first of what was brought along, then of what is known."""
-    blocks: list[str] = []
+    blocks = list(of_logs(attached))
     matches = {match.issue.id: match for match in case.near}
     for item in attached:
-        clusters = _clusters(item)
-        blocks += _of_log(item, clusters)
-        for cluster in clusters[:SEARCHED_CLUSTERS]:
+        for cluster in _clusters(item)[:SEARCHED_CLUSTERS]:
             for match in retriever.search(cluster.example, limit=1):
                 matches.setdefault(match.issue.id, match)
     blocks += _of_issues(list(matches.values())[:MOST_ISSUES], case)
     return "\n\n".join(blocks) + "\n"
 
 
+def of_logs(attached: Sequence[Evidence]) -> Iterator[str]:
+    """What is to be said of what was brought along, in Markdown, by paragraphs."""
+    for item in attached:
+        yield from _of_log(item, _clusters(item))
+
+
+@lru_cache(maxsize=8)
 def _clusters(item: Evidence) -> list[LogCluster]:
     from sme_tools.analysis.log_clusters import log_clusters
     from sme_tools.analysis.log_lines import read_lines

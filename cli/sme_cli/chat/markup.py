@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 MOST_WIDTH = 100
 """Longer lines of prose are hard to read."""
 CODE_INDENT = "    "
+_SECOND_COLUMN = re.compile(r" *\S.*? {2,}(?=\S)| *\d+\. ")
 
 STYLES = {
     # No background and no shade of grey: what is on them may be dark or light.
@@ -62,6 +64,24 @@ def print_markdown(text: str, screen: Console) -> None:
     for block in [*blocks.feed(text), *blocks.end()]:
         for line in render(block, screen):
             screen.print(line, soft_wrap=True)
+
+
+def wrapped(line: str, screen: Console) -> list[Text]:
+    """A line of plain text in rows; further ones stand below its beginning, or its second column.
+
+    A command (`$ …`) is one, so that it can be copied.
+    """
+    from rich.text import Text
+
+    if line.lstrip().startswith("$ "):
+        return [Text(line)]
+    found = _SECOND_COLUMN.match(line)
+    hang = found.end() if found else len(line) - len(line.lstrip())
+    if hang > screen.width // 2:
+        hang = len(line) - len(line.lstrip())
+    pieces = Text(line[hang:]).wrap(screen, max(screen.width - 1 - hang, 10), overflow="fold")
+    rows = [piece.plain.rstrip() for piece in pieces] or [""]
+    return [Text(line[:hang] + rows[0]), *(Text(" " * hang + row) for row in rows[1:])]
 
 
 def _parsed(text: str) -> Markdown:

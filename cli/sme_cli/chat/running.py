@@ -65,20 +65,12 @@ def on_terminal(chat: Chat, *, is_resumed: bool) -> int:
 
 def over_lines(chat: Chat) -> int:
     """Take each line of standard input as a message; returns the exit code."""
-    from sme_cli.chat.faces import JsonFace
-
     ended_well = True
     try:
-        talk = chat.talk
-        if isinstance(chat.face, JsonFace):
-            names = list(talk.case.hosts)
-            opened = {"incident": talk.incident.id, "hosts": names, "reasoner": talk.reasoner.name}
-            chat.face.write({"event": "opened", **opened})
+        chat.tell_opened()
         for message in _messages():
             ended_well = chat.handle(message)
-            if isinstance(chat.face, JsonFace):
-                done = {"incident": chat.talk.incident.id, "stopped": not ended_well}
-                chat.face.write({"event": "turn-done", **done})
+            chat.tell_done(stopped=not ended_well)
             if chat.is_over or not ended_well:
                 break
     finally:

@@ -31,7 +31,8 @@ from sme_agent.llm.events import Answered, ModelFailed, Noted, Reasoning, Text, 
 from sme_agent.llm.events import Waiting as ModelWaits
 from sme_cli.chat.costs import Costs, in_tokens
 from sme_cli.chat.looks import Looks
-from sme_cli.chat.screen import Screen, dim
+from sme_cli.chat.markup import wrapped
+from sme_cli.chat.screen import Screen
 from sme_cli.chat.shelf import Shelf, evidence_text
 from sme_cli.chat.waiting import Awaited
 from sme_cli.chat.writing import Answer, Thoughts, Written
@@ -92,7 +93,7 @@ class Showing:
                         self._end_parts()
         finally:
             if took := self._costs.line():
-                self.notes.put(dim(f"    {took}"))
+                self._note(took)
 
     def hear(self, event: Event) -> None:
         """Show an event."""
@@ -129,16 +130,18 @@ class Showing:
         self.notes.put(Text.assemble((f"{number:>3} ", "dim"), line, tail))
 
     def _note(self, text: str, style: str = "dim") -> None:
-        from rich.text import Text
-
-        self.notes.put(Text(f"    {one_line(text)}", style=style))
+        self._put_wrapped(f"    {one_line(text)}", style)
 
     def _warn(self, text: str, remedy: str = "") -> None:
-        from rich.text import Text
-
-        self.notes.put(Text(f"  ! {one_line(text)}", style="yellow"))
+        self._put_wrapped(f"  ! {one_line(text)}", "yellow")
         for line in visible(remedy).splitlines():
-            self.notes.put(Text(f"    {line.strip()}"))
+            self._put_wrapped(f"    {line.strip()}", "")
+
+    def _put_wrapped(self, text: str, style: str) -> None:
+        rows = wrapped(text, self.notes.console)
+        for row in rows:
+            row.stylize(style)
+        self.notes.put(*rows)
 
     def _on_step(self, event: StepStarted) -> None:
         self._looks.begin(event)

@@ -15,6 +15,7 @@ from sme_tools.safety.control import one_line
 
 if TYPE_CHECKING:
     from sme_cli.chat.conversation import Chat
+    from sme_memory.model_ledger import Spent
     from sme_tools.model_settings import Allowance
 
 
@@ -34,32 +35,37 @@ def _model(chat: Chat, words: list[str]) -> None:
 
 
 def _cost(chat: Chat, words: list[str]) -> None:
-    budget = session.settings().budget
+    chosen = session.settings()
     model = model_of(chat.talk)
+    lines = []
     if model is None:
-        lines = ["  This conversation: nothing. The rules reason, and cost nothing."]
+        lines.append("  The rules reason, and cost nothing.")
     else:
         status = model.status(chat.talk.case)
         took = status.spent
         about = "about " if took.estimated else ""
-        lines = [
-            f"  This conversation: {in_dollars(took.cost_usd)}{_of(budget.session)}",
-            f"  {about}{in_tokens(took.input_tokens)} tokens read "
+        lines.append(
+            f"  since it was opened: {in_dollars(took.cost_usd)}, "
+            f"{about}{in_tokens(took.input_tokens)} tokens read "
             f"({in_tokens(took.cached_tokens)} from a cache), "
-            f"{in_tokens(took.output_tokens)} written",
-            f"  context: {in_tokens(status.used)} of {in_tokens(status.window)} tokens",
-        ]
-    path = session.settings().state_dir / "models.db"
+            f"{in_tokens(took.output_tokens)} written"
+        )
+        lines.append(f"  context: {in_tokens(status.used)} of {in_tokens(status.window)} tokens")
+    path = chosen.state_dir / "models.db"
     if path.exists():
         from sme_memory.model_ledger import ModelLedger
 
-        today = ModelLedger(path).spent_today(datetime.now().astimezone())
-        more = ", and more whose price is not known" if today.unknown_cost else ""
-        lines.append(
-            f"  today, all conversations: {in_dollars(today.usd)}{more}, "
-            f"{in_tokens(today.tokens)} tokens{_of(budget.day)}"
-        )
+        ledger = ModelLedger(path)
+        whole = ledger.spent_in(chat.talk.incident.id)
+        today = ledger.spent_today(datetime.now().astimezone())
+        lines.append(f"  this conversation: {_sum(whole)}{_of(chosen.budget.session)}")
+        lines.append(f"  today, all of them: {_sum(today)}{_of(chosen.budget.day)}")
     chat.face.put_text("\n".join(lines))
+
+
+def _sum(spent: Spent) -> str:
+    more = " and more whose price is not known" if spent.unknown_cost else ""
+    return f"{in_dollars(spent.usd)}{more}, {in_tokens(spent.tokens)} tokens"
 
 
 def _of(allowed: Allowance) -> str:
