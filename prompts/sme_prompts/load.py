@@ -5,7 +5,7 @@
 
 A file of the same name in the override folder stands in the place of the shipped one; partials,
 whose names begin with `_`, can be replaced too. A word that a template uses and nobody gives is an
-error, never an empty place.
+error, never an empty place. A template reaches its values and other templates, and nothing else.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import hashlib
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from sme_tools.errors import PromptInvalid
 
@@ -62,15 +63,18 @@ class Prompts:
         """
         from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError
 
+        file = self.source(name + SUFFIX)
         try:
             return self._environment.get_template(name + SUFFIX).render(**values).strip()
-        except TemplateNotFound as error:
-            raise PromptInvalid(f"there is no prompt {error.name}") from error
         except TemplateSyntaxError as error:
-            where = f"{error.filename or name}:{error.lineno}"
-            raise PromptInvalid(f"{where}: {error.message}") from error
-        except TemplateError as error:
-            raise PromptInvalid(f"{self.source(name + SUFFIX)}: {error.message}") from error
+            raise PromptInvalid(f"{error.filename or file}:{error.lineno}: {error}") from error
+        except TemplateNotFound as error:
+            where = self._place(error.__traceback__)
+            at = f"{where}: " if where else ""
+            raise PromptInvalid(f"{at}there is no prompt {error.name}") from error
+        except (TemplateError, *_FAULTS) as error:
+            where = self._place(error.__traceback__) or file
+            raise PromptInvalid(f"{where}: {error}") from error
 
     @cached_property
     def tools(self) -> dict[str, ToolText]:
@@ -79,15 +83,12 @@ class Prompts:
         Raises:
             PromptInvalid: a file of the user's that is not of this form.
         """
-        import yaml
-
-        text = self._read(TOOLS)
-        try:
-            return {
-                name: ToolText.model_validate(one) for name, one in yaml.safe_load(text).items()
-            }
-        except (yaml.YAMLError, ValidationError, AttributeError) as error:
-            raise PromptInvalid(f"{self.source(TOOLS)}: {error}") from error
+        told = _tools(self._read(TOOLS), self.source(TOOLS))
+        if self._own(TOOLS) is not None:
+            shipped = _tools(_shipped_text(TOOLS) or "", TOOLS)
+            if problem := _difference(told, shipped):
+                raise PromptInvalid(f"{self.source(TOOLS)}: {problem}")
+        return told
 
     @property
     def version(self) -> str:
@@ -105,18 +106,15 @@ class Prompts:
 
     def source(self, name: str) -> str:
         """Where a file is read from."""
-        own = self.override / name if self.override else None
-        return str(own if own and own.is_file() else _shipped() / name)
+        return str(self._own(name) or _shipped() / name)
 
     @cached_property
     def _environment(self) -> Environment:
-        from jinja2 import ChoiceLoader, FileSystemLoader, FunctionLoader, StrictUndefined
+        from jinja2 import FunctionLoader, StrictUndefined
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-        shipped = FunctionLoader(_shipped_text)
-        own = [FileSystemLoader(self.override)] if self.override else []
         return ImmutableSandboxedEnvironment(
-            loader=ChoiceLoader([*own, shipped]),
+            loader=FunctionLoader(self._template),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -124,14 +122,61 @@ class Prompts:
             autoescape=False,  # the reader is a model, not a browser
         )
 
-    def _read(self, name: str) -> str:
+    def _template(self, name: str) -> tuple[str, str, None] | None:
+        """A template's text and where it is from, for Jinja2; None if there is none."""
+        if name not in self.names():
+            return None  # a path would lead out of the folders
+        return self._read(name), self.source(name), None
+
+    def _own(self, name: str) -> Path | None:
         own = self.override / name if self.override else None
-        if own and own.is_file():
-            try:
-                return own.read_text("utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise PromptInvalid(f"{own}: can't be read: {error}") from error
-        return _shipped_text(name) or ""
+        return own if own and own.is_file() else None
+
+    def _read(self, name: str) -> str:
+        own = self._own(name)
+        if own is None:
+            return _shipped_text(name) or ""
+        try:
+            return own.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PromptInvalid(f"{own}: can't be read: {error}") from error
+
+    def _place(self, traceback: TracebackType | None) -> str:
+        """The innermost line of a template in a traceback; empty if there is none."""
+        files, place = {self.source(name) for name in self.names()}, ""
+        while traceback is not None:
+            file = traceback.tb_frame.f_code.co_filename
+            place = f"{file}:{traceback.tb_lineno}" if file in files else place
+            traceback = traceback.tb_next
+        return place
+
+
+_FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What else a template can come to that is no error of Jinja2's own: 1 / 0, a call of a text."""
+
+
+def _tools(text: str, source: str) -> dict[str, ToolText]:
+    """The texts of tools as a file has them. Raises PromptInvalid."""
+    import yaml
+
+    try:
+        return TypeAdapter(dict[str, ToolText]).validate_python(yaml.safe_load(text))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise PromptInvalid(f"{source}: {error}") from error
+
+
+def _difference(told: dict[str, ToolText], shipped: dict[str, ToolText]) -> str:
+    """What a user's texts say of tools otherwise than by their words; empty if nothing."""
+    if missing := sorted(shipped.keys() - told.keys()):
+        return f"lacks the tool {missing[0]}"
+    if unknown := sorted(told.keys() - shipped.keys()):
+        return f"there is no tool {unknown[0]}"
+    for name, tool in told.items():
+        if unknown := sorted(tool.parameters.keys() - shipped[name].parameters.keys()):
+            return f"{name} has no parameter {unknown[0]}"
+        if missing := sorted({*shipped[name].required} - {*tool.required}):
+            return f"{name} requires {missing[0]}"
+    return ""
 
 
 def _shipped() -> Any:  # noqa: ANN401 - importlib's Traversable has no public name everywhere
