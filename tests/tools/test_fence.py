@@ -72,3 +72,8 @@ def test_a_long_text_keeps_its_ends_and_says_what_is_missing(text, most):
     assert text.startswith(head)
     assert text.endswith(tail)
     assert len(head) + len(tail) + int(found[1]) == len(text)
+
+
+def test_an_escape_sequence_without_an_end_hides_nothing_of_the_next_line():
+    for begin in ("\x1b]0;title", "\x1bPq", "\x9d0;title", "\x1b[31"):
+        assert "all that follows" in plain(f"first {begin}\nall that follows\n")

@@ -1,8 +1,8 @@
 """Checking what a model concludes: does the evidence that it cites bear its claims?
 
-A claim is supported if it cites evidence that there is, quotes a piece of it to the letter, and
-nothing known contradicts it: a finding that follows from another is a victim, no origin; a known
-issue whose signature does not hold is ruled out.
+A claim is supported if it cites evidence that there is, quotes a piece of it to the letter, names
+no share that is not in it, and nothing known contradicts it: a finding that follows from another is
+a victim, no origin; a known issue whose signature does not hold is ruled out.
 """
 
 from __future__ import annotations
@@ -15,16 +15,12 @@ from sme_agent.case import Case
 from sme_agent.diagnosis import MOST_ROOTS, diagnose
 from sme_agent.model.arguments import Cause, Conclude
 from sme_agent.model.bench import Bench
-from sme_memory.incident import Claim, Confidence, Diagnosis, NextStep, Quote
-from sme_tools.analysis.numbered import lines_of
+from sme_agent.model.figures import unfounded
+from sme_agent.model.presenting import output_of
+from sme_agent.model.quoted import Quotable, bare
+from sme_memory.incident import Claim, Diagnosis, NextStep, Quote, Verdict
 from sme_tools.checks.conditions import Clear
 from sme_tools.checks.finding import Finding
-from sme_tools.hosts.evidence import Evidence
-
-_NUMBER = re.compile(r"^\s*[>]?\s*\d+(?::\d+)?│ ?…?")
-"""What a numbered line begins with; models copy it along."""
-_ELLIPSIS = re.compile(r"\s*…(?:\[\+\d+\])?\s*$")
-_FIGURES = re.compile(r"\d+(?:[.,]\d+)?")
 
 
 @dataclass(frozen=True)
@@ -38,14 +34,15 @@ class Problem:
 
 def problems(stated: Conclude, bench: Bench) -> list[Problem]:
     """What is wrong with a conclusion, in words for the model."""
+    outputs = Quotable(bench.case.evidence)
     found = [
         Problem(number, text)
         for number, cause in enumerate(stated.causes, 1)
-        for text in _of_cause(cause, bench)
+        for text in _of_cause(cause, bench, outputs)
     ]
     if (stated.verdict == "cause-found") != bool(stated.causes):
         found.append(Problem(0, bench.present.text("problem_verdict", verdict=stated.verdict)))
-    grave = [f for f in bench.case.incident.findings if f.severity in ("critical", "high")]
+    grave = _grave(bench.case)
     if stated.verdict == "healthy" and grave:
         found.append(Problem(0, bench.present.text("problem_healthy", findings=grave[:5])))
     if stated.confidence == "low" and not stated.next_steps:
@@ -60,46 +57,47 @@ def diagnosis(stated: Conclude, bench: Bench, by: str) -> Diagnosis:
     doubts: dict[int, list[str]] = {}
     for problem in problems(stated, bench):
         doubts.setdefault(problem.cause, []).append(problem.text)
+    outputs = Quotable(case.evidence)
     claims = [
-        _claim(cause, bench, "; ".join(doubts.get(number, ())))
+        _claim(cause, bench, outputs, "; ".join(doubts.get(number, ())))
         for number, cause in enumerate(stated.causes, 1)
-    ][: 2 * MOST_ROOTS]
-    bearing = [claim for claim in claims if claim.supported]
+    ]
     steps = [NextStep(text=one.text, command=one.command, why=by) for one in stated.next_steps]
+    verdict = _verdict(stated, claims, case)
+    unsure = doubts or verdict in ("cause-unknown", "incomplete")
     return Diagnosis(
-        verdict=_verdict(stated, bearing),
+        verdict=verdict,
         summary=stated.summary,
-        root_causes=sorted(claims, key=lambda claim: not claim.supported),
+        root_causes=sorted(claims, key=lambda claim: not claim.supported)[: 2 * MOST_ROOTS],
         explained=known.explained,
         known_issues=known.known_issues,
         next_steps=steps or known.next_steps,
-        confidence=_confidence(stated, claims),
+        confidence="low" if unsure else stated.confidence,
         unknowns=known.unknowns,
         by=by,
     )
 
 
-def _verdict(stated: Conclude, bearing: list[Claim]) -> str:
-    if stated.causes and not bearing:
+def _verdict(stated: Conclude, claims: list[Claim], case: Case) -> Verdict:
+    if any(claim.supported for claim in claims):
+        return "cause-found"
+    if claims or stated.verdict == "cause-found":
         return "cause-unknown"
-    return "cause-found" if bearing else stated.verdict
+    return "cause-unknown" if stated.verdict == "healthy" and _grave(case) else stated.verdict
 
 
-def _confidence(stated: Conclude, claims: list[Claim]) -> Confidence:
-    """As stated, unless a claim is not borne: then nothing is sure."""
-    if any(not claim.supported for claim in claims):
-        return "low"
-    return stated.confidence
+def _grave(case: Case) -> list[Finding]:
+    return [f for f in case.incident.findings if f.severity in ("critical", "high")]
 
 
-def _claim(cause: Cause, bench: Bench, doubt: str) -> Claim:
+def _claim(cause: Cause, bench: Bench, outputs: Quotable, doubt: str) -> Claim:
     finding = bench.finding(cause.finding) if cause.finding else None
     issues = {issue.id for issue in bench.case.issues}
     cited = [id for id in cause.evidence if id in bench.case.evidence]
     quotes = [
         Quote(evidence=id, line=bare(quote))
         for quote in cause.quotes
-        if (id := _where(quote, cited, bench.case)) is not None
+        if (id := outputs.where(quote, cited)) is not None
     ]
     return Claim(
         text=cause.text,
@@ -113,7 +111,7 @@ def _claim(cause: Cause, bench: Bench, doubt: str) -> Claim:
     )
 
 
-def _of_cause(cause: Cause, bench: Bench) -> Iterator[str]:
+def _of_cause(cause: Cause, bench: Bench, outputs: Quotable) -> Iterator[str]:
     case, say = bench.case, bench.present.text
     missing = [id for id in cause.evidence if id not in case.evidence]
     if missing:
@@ -124,10 +122,38 @@ def _of_cause(cause: Cause, bench: Bench) -> Iterator[str]:
     if cited and not cause.quotes:
         yield say("problem_unquoted")
     for quote in cause.quotes:
-        if cited and _where(quote, cited, case) is None:
-            elsewhere = _where(quote, list(case.evidence), case)
+        if cited and outputs.where(quote, cited) is None:
+            elsewhere = outputs.where(quote, list(case.evidence))
             yield say("problem_quote", quote=quote[:160], elsewhere=elsewhere)
+    if cited:
+        for figure in _unfounded(cause, cited, bench):
+            elsewhere = outputs.where(figure, list(case.evidence))
+            yield say("problem_figure", figure=figure, elsewhere=elsewhere)
     yield from _contradicted(cause, bench)
+
+
+def _unfounded(cause: Cause, cited: list[str], bench: Bench) -> list[str]:
+    """The shares in a claim that neither what it cites bears nor what was read from that."""
+    case = bench.case
+    about = [f for f in case.incident.findings if {*f.evidence} & {*cited}]
+    named = bench.finding(cause.finding) if cause.finding else None
+    about += [named] if named and named not in about else []
+    checks = {check.id: check for check in case.checks}
+    judged = [checks[f.check] for f in about if f.check in checks]
+    # A threshold is no fact of the host, but a claim may well name it.
+    said = [*(check.when for check in judged), case.incident.symptom or ""]
+    said += [issue.root_cause for issue in case.issues if issue.id == cause.known_issue]
+    said += [str(check.limits) for check in judged]
+    said += [str(host.limits) for host in case.hosts.values()]
+    facts: list[object] = [f.facts for f in about]
+    facts += [
+        known.get(run.id)
+        for known in case.facts.values()
+        for run in known.probes
+        if run.evidence in cited
+    ]
+    shown = [output_of(case.evidence[id]) for id in cited]
+    return unfounded(cause.text, shown, facts, said)
 
 
 def _contradicted(cause: Cause, bench: Bench) -> Iterator[str]:
@@ -139,8 +165,12 @@ def _contradicted(cause: Cause, bench: Bench) -> Iterator[str]:
         if finding is None:
             near = [f"F{one.fingerprint[:6]}" for one in case.incident.findings][:8]
             yield bench.no_such("finding", cause.finding, near).text
+        elif finding.host != cause.host:
+            yield say("problem_host", finding=finding, host=cause.host)
         elif (origin := _origin_of(finding, case)) is not None:
             yield say("problem_victim", finding=finding, origin=origin)
+    elif victim := _victim_shown(cause, case):
+        yield say("problem_victim", finding=victim, origin=_origin_of(victim, case))
     if cause.known_issue:
         judged = [seen for seen in case.recognised if seen.issue.id == cause.known_issue]
         here = [seen for seen in judged if seen.host == cause.host]
@@ -155,31 +185,25 @@ def _contradicted(cause: Cause, bench: Bench) -> Iterator[str]:
             yield bench.no_such("known issue", cause.known_issue, []).text
 
 
+def _victim_shown(cause: Cause, case: Case) -> Finding | None:
+    """The victim that a claim is about, if all that it cites shows such; it names no finding."""
+    graph = case.causes()
+    findings = [f for f in case.incident.findings if f.host == cause.host]
+    shown = [f for f in findings if {*f.evidence} & {*cause.evidence}]
+    victims = [f for f in shown if graph.cause_of(f.fingerprint)]
+    bearing = {id for victim in victims for id in victim.evidence}
+    if len(victims) < len(shown) or not {*cause.evidence} <= bearing:
+        return None
+    return next((f for f in victims if _names(cause.text, f)), None)
+
+
+def _names(text: str, finding: Finding) -> bool:
+    subject = finding.subject.split(":")[0].removesuffix(".service")
+    return re.search(rf"(?<![\w-]){re.escape(subject)}(?![\w-])", text) is not None
+
+
 def _origin_of(finding: Finding, case: Case) -> Finding | None:
     """The finding that accounts for this one, if there is one."""
     graph = case.causes()
     cause = graph.cause_of(finding.fingerprint)
     return graph.findings[cause] if cause else None
-
-
-def _where(quote: str, ids: list[str], case: Case) -> str | None:
-    """The first of these outputs that holds the quote."""
-    wanted = _plain(bare(quote))
-    if not wanted:
-        return None
-    return next((id for id in ids if wanted in _whole(case.evidence[id])), None)
-
-
-def bare(quote: str) -> str:
-    """A quote without the line number and the marks of an omission that it was shown with."""
-    return _ELLIPSIS.sub("", _NUMBER.sub("", quote)).strip()
-
-
-def _whole(item: Evidence) -> str:
-    output = f"{item.stdout}\n{item.stderr}"
-    return _plain(output) + "\0" + _plain("\n".join(lines_of(output)))
-
-
-def _plain(text: str) -> str:
-    """White space is not what a quote turns on: tables are padded, lines wrapped."""
-    return " ".join(text.split())

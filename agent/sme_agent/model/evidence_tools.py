@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sme_agent.model.arguments import AnalyseSeries, FindEvidence
 from sme_agent.model.bench import Bench, Refusal, Told
+from sme_agent.model.presenting import output_of
 from sme_tools.analysis.numbered import page
 from sme_tools.analysis.search import search
 from sme_tools.analysis.series import analyse, numbers_in
@@ -21,7 +22,7 @@ def evidence(asked: FindEvidence, bench: Bench) -> Told:
     items = [bench.evidence(asked.id)] if asked.id else list(bench.case.evidence.values())
     try:
         hits = [
-            (item, search(_text(item), asked.pattern, first_line=asked.first_line, most=1))
+            (item, search(output_of(item), asked.pattern, first_line=asked.first_line, most=1))
             for item in items
         ]
         hits = [(item, found) for item, found in hits if found.total_hits]
@@ -33,7 +34,7 @@ def evidence(asked: FindEvidence, bench: Bench) -> Told:
                 found.total_hits,
                 bench.present.fenced(
                     search(
-                        _text(item), asked.pattern, first_line=asked.first_line, most_chars=each
+                        output_of(item), asked.pattern, first_line=asked.first_line, most_chars=each
                     ).render(),
                     item.id,
                     each,
@@ -56,7 +57,7 @@ def evidence(asked: FindEvidence, bench: Bench) -> Told:
 
 
 def _page(item: Evidence, asked: FindEvidence, bench: Bench) -> Told:
-    shown = page(_text(item), asked.first_line, asked.lines, most_chars=bench.most_chars)
+    shown = page(output_of(item), asked.first_line, asked.lines, most_chars=bench.most_chars)
     text = bench.present.text(
         "page",
         item=item,
@@ -71,11 +72,7 @@ def analyse_series(asked: AnalyseSeries, bench: Bench) -> Told:
     """The trend of numbers in an output."""
     item = bench.evidence(asked.id)
     try:
-        report = analyse(numbers_in(_text(item), asked.pattern), limit=asked.limit)
+        report = analyse(numbers_in(output_of(item), asked.pattern), limit=asked.limit)
     except (PatternInvalid, ValueError) as error:
         raise Refusal(str(error)) from error
     return Told(report.summary(), f"analysed {asked.pattern} in {item.id}", (item.id,))
-
-
-def _text(item: Evidence) -> str:
-    return f"{item.stdout}\n[stderr]\n{item.stderr}" if item.stderr.strip() else item.stdout

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sme_prompts.load import Prompts
 from sme_tools.analysis.digest import FEWEST_CHARS, digest
 from sme_tools.hosts.evidence import Evidence
+from sme_tools.probes.registry import probes
 from sme_tools.safety.fence import Fence
 
 FENCE_CHARS = 400
@@ -35,15 +36,20 @@ class Presenter:
         return "\n\n".join(self._one(item, each) for item in items)
 
     def _one(self, item: Evidence, most_chars: int) -> str:
-        output = item.stdout
-        if item.stderr.strip():
-            output += f"\n[stderr]\n{item.stderr}" if output.strip() else item.stderr
-        shown = digest(output, most_chars=max(most_chars, FEWEST_CHARS))
+        shown = digest(output_of(item), most_chars=max(most_chars, FEWEST_CHARS))
         body = shown.render()
         return self.text(
             "evidence",
             item=item,
+            probe=probe.summary if (probe := probes().get(item.step)) else "",
             lines=shown.total_lines,
             whole=shown.is_whole,
             body=self.fenced(body, item.id, len(body)) if body.strip() else "",
         )
+
+
+def output_of(item: Evidence) -> str:
+    """All that a command said, in the one form whose lines are numbered, searched and quoted."""
+    if not item.stderr.strip():
+        return item.stdout
+    return f"{item.stdout}\n[stderr]\n{item.stderr}" if item.stdout.strip() else item.stderr

@@ -6,10 +6,10 @@ import re
 
 # Escape sequences as a whole (CSI, OSC and other strings, two-byte escapes), then every other
 # control character but tab and newline, and the characters that reorder or hide text: ECMA-48,
-# Unicode UAX #9.
+# Unicode UAX #9. A string without an end ends with its line, or it would hide all that follows.
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
 )
 _CONTROLS = re.compile(

@@ -20,7 +20,7 @@ MOST_CHARS = 8000
 """Of one text within a fence, by default."""
 _HEAD_SHARE = 0.6
 
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     r"[\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f"
     r"\u2028-\u202e\u2060-\u206f\ud800-\udfff\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd"
     r"\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
@@ -55,7 +55,7 @@ class Fence:
 
 def plain(text: str) -> str:
     """The text with everything written out that would not show, or would show as something else."""
-    return _UNSEEN.sub(_written_out, visible(text))
+    return UNSEEN.sub(_written_out, visible(text))
 
 
 def shortened(text: str, most_chars: int) -> str:
