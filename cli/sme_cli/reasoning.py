@@ -35,7 +35,7 @@ def _model_reasoner(
     from sme_agent.model.lessons import Lessons
     from sme_agent.model.means import Means
     from sme_agent.model.reasoner import ModelReasoner
-    from sme_cli.recording import recorder
+    from sme_cli.recording import meet, recorder
     from sme_memory.conversations import ConversationStore
     from sme_prompts.load import Prompts
 
@@ -47,6 +47,7 @@ def _model_reasoner(
             conversations=ConversationStore(folder / "conversations.db"),
             prompts=prompts,
             lessons=Lessons(settings.knowledge_dir, changes, log, guard.redactor),
+            meet=meet,
             watch=lambda session: ToolWatch(recorder(session)).hear,
         )
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import atexit
 import functools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sme_agent.case import Case
     from sme_agent.llm.telemetry import Recorder
+    from sme_tools.hosts.host import Host
     from sme_tools.safety.anonymise import Anonymiser
 
 
@@ -48,9 +51,30 @@ def anonymiser() -> Anonymiser | None:
 
     if not session.settings().anonymise:
         return None
-    hosts = session.inventory().hosts()
-    here = socket.gethostname()
-    names = {here, here.partition(".")[0]}
-    names |= {name for host in hosts for name in (host.name, host.address) if name}
-    users = {host.user for host in hosts if host.user} | {getpass.getuser()}
-    return Anonymiser(hosts=names, users=users)
+    hider = Anonymiser(hosts=_forms(socket.gethostname()), users={getpass.getuser()})
+    _know(hider, session.inventory().hosts())
+    return hider
+
+
+def meet(case: Case) -> None:
+    """Have the names in a case hidden: those of its hosts, and what they call themselves."""
+    hider = anonymiser()
+    if hider is None:
+        return
+    _know(hider, case.hosts.values())
+    for facts in case.facts.values():
+        hider.know(hosts=_forms(facts.get("system.os.hostname") or ""))
+
+
+def _know(hider: Anonymiser, hosts: Iterable[Host]) -> None:
+    for host in hosts:
+        hider.know(
+            hosts={*_forms(host.name), *_forms(host.address or "")},
+            users={host.user} if host.user else (),
+        )
+
+
+def _forms(name: str) -> set[str]:
+    """A name with its domain and without; of an address nothing, which is found by its form."""
+    short = name.partition(".")[0]
+    return {name, short} if any(map(str.isalpha, short)) and ":" not in name else set()

@@ -177,3 +177,27 @@ def test_stopping_ends_it_at_once(start_sme, home, server):
     eventually(lambda: any(request.method == "POST" for request in server.requests))
     running.process.send_signal(signal.SIGINT)
     assert running.wait().code == 130
+
+
+def test_a_diagnosis_records_its_calls_and_names_nobody(start_sme, home, full_host, tmp_path):
+    log = tmp_path / "calls.jsonl"
+    look = {"name": "look", "arguments": {"host": "<host:1>", "probes": ["system.load"]}}
+    plan = [*of("thinks", {"when": {"turn": 1}, "calls": [look]}, {"error": "wrong-key"})]
+    with scripted(plan) as server:
+        home(
+            f"anonymise = true\n{config(server, 'thinks')}\n"
+            f'[telemetry]\nlog = "{log}"\ncontent = true\n'
+        )
+        answer = start_sme("diagnose", full_host).wait(60)
+        assert answer.code == 1, answer
+        assert "/ is " in answer.out  # by the rules
+        assert "Incorrect API key" in answer.err
+        bodies = [json.dumps(request.body) for request in server.requests if request.body]
+        assert len(bodies) >= 2
+        assert not any("web1" in body for body in bodies)
+    calls = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [call["event"] for call in calls] == ["model_call", "tool_call", "model_call"]
+    assert (calls[0]["ended"], calls[2]["error"]) == ("calls", "ModelKeyInvalid")
+    assert calls[1]["tool"] == "look"
+    assert len({call["session"] for call in calls}) == 1
+    assert "web1" not in log.read_text()

@@ -95,3 +95,12 @@ def test_texts_that_were_hidden_one_after_another_come_back_too(texts):
     anonymiser = Anonymiser(hosts=["web1", "nas"], users=["bob"])
     outputs = [anonymiser.hide(text) for text in texts]
     assert [anonymiser.reveal(output) for output in outputs] == texts
+
+
+def test_names_that_are_learned_later_are_hidden_from_then_on():
+    anonymiser = Anonymiser(hosts=["nas"])
+    assert anonymiser.hide("nas truenas alice") == "<host:1> truenas alice"
+    anonymiser.know(hosts=["truenas", "localhost"], users=["alice"])
+    hidden = anonymiser.hide("nas truenas alice localhost")
+    assert hidden == "<host:1> <host:2> <user:1> localhost"
+    assert anonymiser.reveal(hidden) == "nas truenas alice localhost"

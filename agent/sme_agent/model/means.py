@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sme_agent.case import Case
 from sme_agent.llm.events import LlmEvent
 from sme_agent.llm.messages import Usage
 from sme_agent.llm.model import Model, Prompt
@@ -55,5 +56,7 @@ class Means:
     lessons: Lessons
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], float] = time.monotonic
+    meet: Callable[[Case], None] = lambda case: None
+    """Who is shown the case before each question: what hides the names in it from the models."""
     watch: Callable[[str], Hear] = lambda incident: lambda message: None
     """Who is told of what is said in an incident's conversation: what records tool calls."""

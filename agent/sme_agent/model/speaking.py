@@ -59,6 +59,7 @@ class Speaker:
             Interrupted: the person stopped it.
         """
         context, note, self._note = self._context, self._note, ""
+        self._means.meet(context.case)
         context.tools, context.may_fix = tools, desk.may_fix
         context.compacted = lambda before, after: desk.tell(Compacted(before, after))
         context.summarise = lambda text: self._summary(text, desk)

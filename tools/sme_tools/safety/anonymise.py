@@ -60,14 +60,25 @@ class Anonymiser:
 
     def __init__(self, *, hosts: Iterable[str] = (), users: Iterable[str] = ()) -> None:
         """`hosts` and `users` are names that no form gives away; all else is found by its form."""
-        self._hosts = {name for name in hosts if _is_name(name)} - _KEPT_HOSTS
-        self._users = {name for name in users if name} - _KEPT_USERS
+        self._hosts: set[str] = set()
+        self._users: set[str] = set()
         self._placeholders: dict[str, str] = {}
         self._originals: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
         self._networks: dict[str, int] = {}
         self._lock = threading.Lock()
         self._pattern = self._everything()
+        self.know(hosts=hosts, users=users)
+
+    def know(self, *, hosts: Iterable[str] = (), users: Iterable[str] = ()) -> None:
+        """Hide these names too from now on."""
+        new_hosts = {name for name in hosts if _is_name(name)} - _KEPT_HOSTS - self._hosts
+        new_users = {name for name in users if name} - _KEPT_USERS - self._users
+        if new_hosts or new_users:
+            with self._lock:
+                self._hosts |= new_hosts
+                self._users |= new_users
+                self._pattern = self._everything()
 
     def hide(self, text: str) -> str:
         """The text with placeholders in place of addresses and names."""
