@@ -10,18 +10,7 @@ from pathlib import Path
 import pytest
 
 from models import scripted
-
-TRAPS = {
-    "LANGSMITH_API_KEY": "x", "LANGSMITH_TRACING": "true", "LANGCHAIN_TRACING_V2": "true",
-    "LANGFUSE_PUBLIC_KEY": "x", "LANGFUSE_SECRET_KEY": "x", "LITELLM_CALLBACKS": "langsmith",
-    "LITELLM_LOG": "DEBUG", "LITELLM_LOCAL_MODEL_COST_MAP": "False", "LITELLM_MODE": "DEV",
-    "LITELLM_MODIFY_PARAMS": "True", "LITELLM_DROP_PARAMS": "True",
-    "LITELLM_ROUTE_ALL_CHAT_OPENAI_TO_RESPONSES": "true",
-    "HF_TOKEN": "x", "HF_HUB_OFFLINE": "0", "HELICONE_API_KEY": "x", "OTEL_EXPORTER": "otlp_http",
-    "HTTP_PROXY": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1",
-    "http_proxy": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1",
-    "ALL_PROXY": "http://127.0.0.1:1",
-}  # fmt: skip
+from traps import TRAPS
 
 PROGRAM = """
 import socket, sys, threading
