@@ -295,6 +295,7 @@ def shown(outcome: Outcome) -> str:
     if outcome.raised is not None:
         lines.append(f"{outcome.raised}. {outcome.raised.remedy}")
     told = "<br>".join(dict.fromkeys(lines)) or "nothing but the answer"
+    told = re.sub(r"the next prompt takes [\d,]+", "the next prompt takes 5,000", told)
     return re.sub(r"\[Errno \d+\] ", "", told)  # every system has numbers of its own
 
 

@@ -74,6 +74,19 @@ class Spent(NamedTuple):
     """Whether the price of some of it is not known."""
 
 
+class Used(NamedTuple):
+    """A sum of spendings, in more detail."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    cost_usd: float | None
+    """None where the price of some of it is not known."""
+    estimated: bool
+    """Whether some of the counts are estimates."""
+
+
 class ModelUse(BaseModel):
     """What one chain entry was used for, and at what cost."""
 
@@ -121,6 +134,19 @@ class ModelLedger:
     def spent_in(self, session: str) -> Spent:
         """What was spent in a session."""
         return self._sum("session = ?", session)
+
+    def used_in(self, session: str) -> Used:
+        """What was spent in a session, by kind of token."""
+        with self._database.read() as database:
+            given, made, cached, thought, usd, unknown, estimated = database.execute(
+                "SELECT coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
+                " coalesce(sum(cached_tokens), 0), coalesce(sum(reasoning_tokens), 0),"
+                " total(cost_usd), count(*) > count(cost_usd), coalesce(max(estimated), 0)"
+                " FROM answer WHERE session = ?",
+                (session,),
+            ).fetchone()
+        cost = None if unknown else float(usd)
+        return Used(given, made, cached, thought, cost, bool(estimated))
 
     def by_model(self, since: datetime) -> list[ModelUse]:
         """What each model took since then, the one that answered most often first."""

@@ -265,3 +265,14 @@ def test_several_processes_spend_and_change_health_at_once(ledger):
         process.stdout.close()
     assert ledger.spent_in("i1") == Spent(60, 30.0, False)
     assert ledger.health("a") == "60"
+
+
+def test_what_a_session_took_is_told_by_kind_of_token(tmp_path):
+    ledger = ModelLedger(tmp_path / "models.db")
+    assert ledger.used_in("s1") == (0, 0, 0, 0, 0.0, False)
+    took = {"model": "m", "role": "r", "duration_s": 1.0, "input_tokens": 10, "output_tokens": 4}
+    ledger.spend(Spending(session="s1", cached_tokens=3, reasoning_tokens=2, cost_usd=0.5, **took))
+    ledger.spend(Spending(session="s2", cost_usd=9.0, **took))
+    assert ledger.used_in("s1") == (10, 4, 3, 2, 0.5, False)
+    ledger.spend(Spending(session="s1", cost_usd=None, estimated=True, **took))
+    assert ledger.used_in("s1") == (20, 8, 3, 2, None, True)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from sme_tools.model_settings import Allowance, Budget
 
 
+class MoneySpent(BudgetSpent):
+    """A budget of money is used up: a model that costs nothing may still be asked."""
+
+
 class Account:
     """What one session takes. Kept in the ledger; where that can't be written, in memory."""
 
@@ -24,10 +28,20 @@ class Account:
         self._session = session
         self._role = role
         self._not_kept = Usage()
-        self.spent = Usage()
-        """Through this account, in this process."""
+        self._kept: Usage | None = None
         self.problem = ""
         """Why something is not in the ledger."""
+
+    @property
+    def spent(self) -> Usage:
+        """What the session has taken, in earlier programs as well; as of our last answer."""
+        if self._kept is None:
+            try:
+                self._kept = Usage(**self._ledger.used_in(self._session)._asdict())
+            except StateError as error:
+                self.problem = str(error)
+                return self._not_kept
+        return self._kept + self._not_kept
 
     def check(self, model: Model, tokens: int) -> None:
         """See that a prompt of so many tokens is within every budget.
@@ -48,7 +62,7 @@ class Account:
         self, model: Model, usage: Usage, duration_s: float, first_token_s: float | None
     ) -> None:
         """Note what an answer took, or a failed request whose usage is known."""
-        self.spent += usage
+        self._kept = None
         spending = Spending(
             model=model.name,
             role=self._role,
@@ -86,6 +100,7 @@ class Account:
 
     @staticmethod
     def _hold(name: str, allowed: Allowance, spent: Spent, asked: Spent, model: Model) -> None:
+        kind: type[BudgetSpent] = BudgetSpent
         setting = f"[budget.{name}] {{}} = {{}}"
         if allowed.tokens is not None and spent.tokens + asked.tokens > allowed.tokens:
             had = f"{spent.tokens:,} tokens were spent, and the next prompt takes {asked.tokens:,}"
@@ -96,9 +111,10 @@ class Account:
             more = " and more whose price is not known" if spent.unknown_cost else ""
             had = f"${spent.usd:.4f}{more} was spent, and the next prompt costs ${asked.usd:.4f}"
             where = setting.format("usd", f"{allowed.usd:g}")
+            kind = MoneySpent
         else:
             return
-        raise BudgetSpent(
+        raise kind(
             f"the budget of the {name} is used up: {had}; {where}",
             model=model.name,
             remedy=f"Raise it in config.toml: {where}. Or go on without a model.",

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sme_agent.llm.account import Account, is_free
+from sme_agent.llm.account import Account, MoneySpent, is_free
 from sme_agent.llm.chain import seen_by_its_server
 from sme_agent.llm.events import Answered, LlmEvent, ModelFailed
 from sme_agent.llm.health import Health
@@ -140,7 +140,7 @@ class Gateway:
             else:
                 return
             if isinstance(failure, BudgetSpent):
-                if not any(map(is_free, following)):
+                if not isinstance(failure, MoneySpent) or not any(map(is_free, following)):
                     raise failure
                 unpaid = failure
             reasons[model.name] = failure.message

@@ -37,7 +37,7 @@ def test_tokens_of_a_session_are_those_of_all_its_accounts(ledger):
     first = account(ledger)
     first.add(PAID, Usage(input_tokens=600, output_tokens=300, cost_usd=0.1), 1.0, None)
     limited = account(ledger, Budget(session=Allowance(tokens=1000)), role="summaries")
-    assert limited.spent == Usage()
+    assert limited.spent == Usage(input_tokens=600, output_tokens=300, cost_usd=0.1)
     limited.check(PAID, 100)
     with pytest.raises(BudgetSpent) as raised:
         limited.check(FREE, 101)
