@@ -51,12 +51,19 @@ class Account:
         """
         price = model.traits.input_cost
         asked = Spent(tokens, (price or 0.0) * tokens / 1e6, price is None)
-        if self._is_limited(self._budget.session):
-            spent = self._ledger.spent_in(self._session)
-            self._hold("session", self._budget.session, self._with_not_kept(spent), asked, model)
-        if self._is_limited(self._budget.day):
-            spent = self._ledger.spent_today(datetime.now().astimezone())
-            self._hold("day", self._budget.day, self._with_not_kept(spent), asked, model)
+        try:
+            for name, allowed in (("session", self._budget.session), ("day", self._budget.day)):
+                if allowed.tokens is not None or allowed.usd is not None:
+                    _hold(name, allowed, self._with_not_kept(self._spent_of(name)), asked, model)
+        except StateError as error:
+            raise BudgetSpent(
+                f"the budget can't be checked: {error}", model=model.name, remedy=error.remedy
+            ) from error
+
+    def _spent_of(self, name: str) -> Spent:
+        if name == "session":
+            return self._ledger.spent_in(self._session)
+        return self._ledger.spent_today(datetime.now().astimezone())
 
     def add(
         self, model: Model, usage: Usage, duration_s: float, first_token_s: float | None
@@ -94,32 +101,6 @@ class Account:
             spent.unknown_cost or lost.cost_usd is None,
         )
 
-    @staticmethod
-    def _is_limited(allowance: Allowance) -> bool:
-        return allowance.tokens is not None or allowance.usd is not None
-
-    @staticmethod
-    def _hold(name: str, allowed: Allowance, spent: Spent, asked: Spent, model: Model) -> None:
-        kind: type[BudgetSpent] = BudgetSpent
-        setting = f"[budget.{name}] {{}} = {{}}"
-        if allowed.tokens is not None and spent.tokens + asked.tokens > allowed.tokens:
-            had = f"{spent.tokens:,} tokens were spent, and the next prompt takes {asked.tokens:,}"
-            where = setting.format("tokens", allowed.tokens)
-        elif (
-            allowed.usd is not None and not is_free(model) and _too_dear(allowed.usd, spent, asked)
-        ):
-            more = " and more whose price is not known" if spent.unknown_cost else ""
-            had = f"${spent.usd:.4f}{more} was spent, and the next prompt costs ${asked.usd:.4f}"
-            where = setting.format("usd", f"{allowed.usd:g}")
-            kind = MoneySpent
-        else:
-            return
-        raise kind(
-            f"the budget of the {name} is used up: {had}; {where}",
-            model=model.name,
-            remedy=f"Raise it in config.toml: {where}. Or go on without a model.",
-        )
-
 
 def is_free(model: Model) -> bool:
     """Whether a model is known to cost nothing: a budget of money does not stop it."""
@@ -128,3 +109,23 @@ def is_free(model: Model) -> bool:
 
 def _too_dear(allowed: float, spent: Spent, asked: Spent) -> bool:
     return spent.usd >= allowed or spent.usd + asked.usd > allowed
+
+
+def _hold(name: str, allowed: Allowance, spent: Spent, asked: Spent, model: Model) -> None:
+    kind: type[BudgetSpent] = BudgetSpent
+    setting = f"[budget.{name}] {{}} = {{}}"
+    if allowed.tokens is not None and spent.tokens + asked.tokens > allowed.tokens:
+        had = f"{spent.tokens:,} tokens were spent, and the next prompt takes {asked.tokens:,}"
+        where = setting.format("tokens", allowed.tokens)
+    elif allowed.usd is not None and not is_free(model) and _too_dear(allowed.usd, spent, asked):
+        more = " and more whose price is not known" if spent.unknown_cost else ""
+        had = f"${spent.usd:.4f}{more} was spent, and the next prompt costs ${asked.usd:.4f}"
+        where = setting.format("usd", f"{allowed.usd:g}")
+        kind = MoneySpent
+    else:
+        return
+    raise kind(
+        f"the budget of the {name} is used up: {had}; {where}",
+        model=model.name,
+        remedy=f"Raise it in config.toml: {where}. Or go on without a model.",
+    )

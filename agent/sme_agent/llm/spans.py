@@ -100,6 +100,11 @@ class Tracing:
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer("sme_agent.llm")
+        # The provider's own time limits don't hold (measured: 8 s for a force_flush of 5 s), and
+        # when the interpreter ends, no thread can be started any more.
+        self._over = threading.Event()
+        self._closer = threading.Thread(target=self._shut_down, daemon=True)
+        self._closer.start()
         self._session = session
         self._whole = self._tracer.start_span(
             "invoke_agent sme", attributes=self._named("invoke_agent", "gen_ai.agent.name", "sme")
@@ -135,12 +140,14 @@ class Tracing:
     def close(self) -> None:
         """End the session's span and deliver what is left, in `CLOSING_S` at most."""
         self._whole.end()
-        # The provider's own time limits don't hold (measured: 8 s for a force_flush of 5 s).
-        closing = threading.Thread(target=self._provider.shutdown, daemon=True)
-        closing.start()
-        closing.join(CLOSING_S)
-        if closing.is_alive():
+        self._over.set()
+        self._closer.join(CLOSING_S)
+        if self._closer.is_alive():
             self._exporter.shutdown()  # type: ignore[no-untyped-call]
+
+    def _shut_down(self) -> None:
+        self._over.wait()
+        self._provider.shutdown()
 
     def _named(self, operation: str, name: str, value: str) -> dict[str, Any]:
         attributes = {"gen_ai.operation.name": operation, name: value}

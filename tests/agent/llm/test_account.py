@@ -86,3 +86,11 @@ def test_a_broken_ledger_takes_no_answer_away(ledger, tmp_path):
     limited.add(PAID, Usage(input_tokens=90, cost_usd=0.2), 1.0, None)
     assert limited.spent == Usage(input_tokens=90, cost_usd=0.2)
     assert "models.db" in limited.problem
+
+
+def test_a_budget_that_cannot_be_checked_is_taken_for_spent(ledger):
+    ledger.path.write_bytes(b"this is no database" * 100)
+    limited = account(ledger, Budget(day=Allowance(tokens=100)))
+    with pytest.raises(BudgetSpent, match=r"can't be checked: .*models.db") as raised:
+        limited.check(PAID, 1)
+    assert raised.value.remedy
