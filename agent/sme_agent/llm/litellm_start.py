@@ -144,12 +144,18 @@ def _hold_connections(litellm: ModuleType) -> None:
     Its OpenAI handlers use `client_session` where there is one; all others make their client in
     `HTTPHandler.create_client`, which has no such setting and is replaced.
     """
+    import openai
     from litellm.llms.custom_httpx.http_handler import HTTPHandler, get_default_headers
 
     def create_client(_handler: HTTPHandler) -> httpx.Client:
         return _client(get_default_headers())
 
     setattr(HTTPHandler, "create_client", create_client)  # noqa: B010
+    # Those that somebody made before would go past it.
+    for client in litellm.in_memory_llm_clients_cache.cache_dict.values():
+        if isinstance(client, HTTPHandler | openai.OpenAI):
+            client.close()
+    litellm.in_memory_llm_clients_cache.flush_cache()
     vars(litellm)["client_session"] = _client({})
     vars(litellm)["module_level_client"] = HTTPHandler()
 

@@ -6,12 +6,10 @@ Sources: the providers' documentation of tool calls and of reasoning, and record
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
 
 from sme_agent.llm.model import Model
 
@@ -106,17 +104,6 @@ def litellm_name_of(model: Model) -> str:
 def is_local(model_provider: str) -> bool:
     """Whether a provider is a server of one's own, where an answer costs nothing."""
     return model_provider in _LOCAL
-
-
-def is_on_own_network(address: str | None) -> bool:
-    """Whether a server's address is of this machine or of a private network."""
-    host = urlsplit(address or "").hostname or ""
-    if host == "localhost" or host.endswith((".localhost", ".local", ".lan", ".internal")):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return False
 
 
 def openai_reasons(name: str) -> bool:

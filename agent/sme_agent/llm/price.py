@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sme_agent.llm.manner import is_local, is_on_own_network, provider_of
+from sme_agent.llm.manner import is_local, provider_of
 from sme_agent.llm.model import Model
 from sme_agent.llm.price_map import known
 from sme_agent.llm.shapes.piece import Counts
@@ -25,9 +25,9 @@ def cost_usd(model: Model, counts: Counts) -> float | None:
     if options.input_cost is not None and options.output_cost is not None:
         return (given * options.input_cost + made * options.output_cost) / _MILLION
     provider = provider_of(model.litellm_name)
-    entry = known(provider, model.litellm_name)
-    if is_free(provider, entry, options.api_base):
+    if is_local(provider):
         return 0.0
+    entry = known(provider, model.litellm_name)
     per_input = _price(entry, "input_cost_per_token", given)
     per_output = _price(entry, "output_cost_per_token", given)
     if per_input is None or per_output is None:
@@ -41,14 +41,6 @@ def cost_usd(model: Model, counts: Counts) -> float | None:
         + counts.cache_written * (written or per_input)
         + made * per_output
     )
-
-
-def is_free(provider: str, entry: dict[str, Any], api_base: str | None) -> bool:
-    """Whether a server of one's own answers: by its kind, or by its address.
-
-    A model that the table has a price for may be behind a relay there.
-    """
-    return is_local(provider) or (not entry and is_on_own_network(api_base))
 
 
 def _price(entry: dict[str, Any], key: str, given: int) -> float | None:

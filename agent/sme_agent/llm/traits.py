@@ -7,7 +7,6 @@ from typing import Any
 
 from sme_agent.llm.manner import is_local, openai_reasons, provider_of
 from sme_agent.llm.model import Model, ToolMode, Traits
-from sme_agent.llm.price import is_free
 from sme_agent.llm.price_map import known
 from sme_agent.llm.server_traits import ServerTraits, ask
 from sme_tools.model_settings import ModelOptions
@@ -37,7 +36,7 @@ def traits_of(name: str, options: ModelOptions, *, ask_server: bool = False) -> 
     table = known(provider, full)
     told = ask(provider, full, options) if ask_server else ServerTraits()
     local = is_local(provider) or (provider in _OPENAI_LIKE and options.api_base is not None)
-    free = is_free(provider, table, options.api_base)
+    free = is_local(provider)
     window, source = _window(options, told, table, local)
     return Traits(
         provider=provider,

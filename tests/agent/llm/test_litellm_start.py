@@ -110,3 +110,13 @@ def test_a_thread_that_asks_no_model_reaches_nobody():
         pytest.raises(httpx.ConnectError, match="no model is being asked"),
     ):
         client.get("https://example.org/")
+
+
+def test_nobody_has_to_wait_for_the_import():
+    code = (
+        "import sys, threading; from sme_agent.llm.litellm_start import await_start;"
+        "from sme_tools.errors import Interrupted; cancelled = threading.Event(); cancelled.set()\n"
+        "try: await_start(cancelled)\n"
+        "except Interrupted: sys.exit(7)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=100).returncode == 7
