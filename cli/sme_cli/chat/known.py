@@ -25,11 +25,14 @@ MOST_STEPS = 3
 def answer(case: Case, attached: Sequence[Evidence], retriever: Retriever) -> str:
     """What there is to say, in Markdown: first of what was brought along, then of what is known."""
     blocks = list(of_logs(attached))
-    matches = {match.issue.id: match for match in case.near}
+    matches: dict[str, Match] = {}
+    # What a log says tells more than the words of a question about it.
     for item in attached:
         for cluster in _clusters(item)[:SEARCHED_CLUSTERS]:
             for match in retriever.search(cluster.example, limit=1):
                 matches.setdefault(match.issue.id, match)
+    for match in case.near:
+        matches.setdefault(match.issue.id, match)
     blocks += _of_issues(list(matches.values())[:MOST_ISSUES], case)
     return "\n\n".join(blocks) + "\n"
 
@@ -70,7 +73,7 @@ def _cluster(cluster: LogCluster) -> str:
 
 def _of_issues(matches: Sequence[Match], case: Case) -> Iterator[str]:
     if not matches:
-        yield f"No known issue is near: {_plain(case.near_reason or 'nothing was asked')}."
+        yield f"No known issue is near: {_plain(case.near_reason or 'nothing was asked').rstrip('.')}."
         return
     yield "What is known that may be near (no host was looked at, so none of it is proven):"
     for match in matches:

@@ -67,6 +67,7 @@ def over_lines(chat: Chat) -> int:
     """Take each line of standard input as a message; returns the exit code."""
     ended_well = True
     try:
+        chat.opening.wait()
         chat.tell_opened()
         for message in _messages():
             ended_well = chat.handle(message)

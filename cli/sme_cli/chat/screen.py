@@ -42,6 +42,8 @@ class Screen:
         self._draw: Draw | None = None
         self._drawn: list[int] = []
         """Cells of each line that was drawn."""
+        self._shown = ""
+        """The lines as they were drawn."""
         self._keys: list[Any] | None = None
 
     def put(self, *what: RenderableType) -> None:
@@ -51,13 +53,15 @@ class Screen:
             if self._draw is None:
                 self._write(text)
             else:
-                self._write(self._back() + "\x1b[J" + text + self._live_lines())
+                self._write(self._erased() + text + self._live_lines())
 
     def refresh(self) -> None:
         """Draw the last lines anew."""
         with self.lock:
             if self._draw is not None:
-                self._write(self._back() + self._live_lines())
+                before, back = self._shown, self._back()
+                if (lines := self._live_lines()) != before:
+                    self._write(back + lines)
 
     @contextmanager
     def live(self, draw: Draw) -> Iterator[None]:
@@ -124,23 +128,33 @@ class Screen:
         most = max(min(MOST_LIVE, self.console.height - 2), 1)
         lines = [line.copy() for line in self._draw()][-most:]
         for line in lines:
-            line.truncate(width)
+            line.truncate(width, overflow="ellipsis")
         texts = [self._rendered([line]).rstrip("\n") for line in lines]
         self._drawn = [line.cell_len for line in lines]
-        return "\n".join(f"\x1b[K{text}" for text in texts) + "\x1b[J"
+        self._shown = "\n".join(f"\x1b[K{text}" for text in texts) + "\x1b[J"
+        return self._shown
 
     def _back(self) -> str:
-        """What leads from the end of the lines that were drawn to their beginning.
-
-        On a terminal that has become narrower each of them may stand on several rows by now.
-        """
-        width = max(self.console.width, 1)
-        rows = sum(max(-(-cells // width), 1) for cells in self._drawn)
-        self._drawn = []
+        """What leads from the end of the lines that were drawn to their beginning."""
+        rows = self._rows()
         return "\r" + (f"\x1b[{rows - 1}A" if rows > 1 else "")
 
+    def _erased(self) -> str:
+        """The same, with the lines erased.
+
+        Row by row: from a screen that is cleared as a whole tmux keeps what was on it.
+        """
+        rows = self._rows()
+        self._drawn, self._shown = [], ""
+        return "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (rows - 1)
+
+    def _rows(self) -> int:
+        """The rows that the lines take: in a window that has become narrower, several each."""
+        width = max(self.console.width, 1)
+        return sum(max(-(-cells // width), 1) for cells in self._drawn)
+
     def _wipe(self) -> None:
-        self._write(self._back() + f"\x1b[J{_SHOW}")
+        self._write(self._erased() + _SHOW)
 
     def _write(self, text: str) -> None:
         self.stream.write(text)

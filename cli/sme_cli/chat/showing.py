@@ -235,7 +235,8 @@ class Showing:
         self.changes[event.change] = None
         self._told.learn(event)
         with self.screen.paused():
-            self.notes.console.print()
+            if self.notes.is_live:
+                self.notes.console.print()
             print_plan(event, self.notes.console)
 
     def _on_unplanned(self, event: Unplanned) -> None:
@@ -252,8 +253,8 @@ class Showing:
     def _on_concluded(self, event: Concluded) -> None:
         self._answer.end()
         with self.screen.paused():
-            self.notes.console.print()
-            self.notes.stream.flush()
+            if self.screen.is_live:
+                self.screen.console.print()
             self._conclude(event)
             sys.stdout.flush()
 
