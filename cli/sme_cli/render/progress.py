@@ -25,7 +25,7 @@ from sme_agent.events import (
     RulesGoOn,
     StepStarted,
 )
-from sme_agent.llm.events import Answered, Asking, ModelFailed
+from sme_agent.llm.events import Answered, Asking, ModelFailed, Noted
 from sme_agent.llm.events import Waiting as ModelWaits
 from sme_cli import exit_codes
 from sme_cli.chat.costs import Costs
@@ -149,10 +149,8 @@ def _read(events: Iterator[Event], note: Hear, hear: Hear, *, mute: bool) -> Out
         match event:
             case HostFailed(host, reason, remedy) if not mute:
                 complain(f"{host}: {reason}", remedy)
-            case ModelFailed(model, reason, remedy):
-                complain(f"model {model}: {reason}", remedy)
-            case RulesGoOn():
-                complain("no model answers: the rules go on")
+            case ModelFailed() | Noted() | RulesGoOn():
+                _say_of_models(event)
             case Answered():
                 costs.note(event)
             case Learned() if event.issue:
@@ -167,6 +165,16 @@ def _read(events: Iterator[Event], note: Hear, hear: Hear, *, mute: bool) -> Out
             case _:
                 pass
     raise AssertionError("an investigation ends with Concluded")
+
+
+def _say_of_models(event: ModelFailed | Noted | RulesGoOn) -> None:
+    match event:
+        case ModelFailed(model, reason, remedy):
+            complain(f"model {model}: {reason}", remedy)
+        case Noted(model, text):
+            say(f"sme: model {model}: {text}")
+        case RulesGoOn():
+            complain("no model answers: the rules go on")
 
 
 @dataclass
