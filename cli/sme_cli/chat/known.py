@@ -73,7 +73,8 @@ def _cluster(cluster: LogCluster) -> str:
 
 def _of_issues(matches: Sequence[Match], case: Case) -> Iterator[str]:
     if not matches:
-        yield f"No known issue is near: {_plain(case.near_reason or 'nothing was asked').rstrip('.')}."
+        why = _plain(case.near_reason or "nothing was asked").rstrip(".")
+        yield f"No known issue is near: {why}."
         return
     yield "What is known that may be near (no host was looked at, so none of it is proven):"
     for match in matches:
