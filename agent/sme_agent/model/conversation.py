@@ -44,6 +44,8 @@ class Conversation:
         self._new = Opening(marker=Fence().marker, prompts=prompts)
         self.messages: list[Message] = []
         self.opening = self._new
+        self.taken_back = 0
+        """How often something was taken back."""
         self._read()
 
     @property
@@ -97,6 +99,7 @@ class Conversation:
             return None
         text = self.last_words()
         self._store.retract(self._incident, number)
+        self.taken_back += 1
         self._read()
         return text
 

@@ -9,6 +9,7 @@ from sme_prompts.load import Prompts
 from sme_tools.analysis.digest import FEWEST_CHARS, digest
 from sme_tools.hosts.evidence import Evidence
 from sme_tools.probes.registry import probes
+from sme_tools.safety.control import one_line
 from sme_tools.safety.fence import Fence
 
 FENCE_CHARS = 400
@@ -35,12 +36,17 @@ class Presenter:
         each = max(most_chars // max(len(items), 1), FEWEST_CHARS)
         return "\n\n".join(self._one(item, each) for item in items)
 
+    def named(self, item: Evidence) -> Evidence:
+        """The output with its command in one line, in which no name of a host opens a fence."""
+        command = one_line(item.command).replace(self.fence.marker, "[marker]")
+        return item.model_copy(update={"command": command})
+
     def _one(self, item: Evidence, most_chars: int) -> str:
         shown = digest(output_of(item), most_chars=max(most_chars, FEWEST_CHARS))
         body = shown.render()
         return self.text(
             "evidence",
-            item=item,
+            item=self.named(item),
             probe=probe.summary if (probe := probes().get(item.step)) else "",
             lines=shown.total_lines,
             whole=shown.is_whole,
