@@ -10,7 +10,9 @@ import pytest
 
 from chatting import last_said, use_model
 from models import scripted
+from sme_cli.chat.conversation import Chat
 from sme_cli.chat.documents import kinds
+from sme_cli.chat.running import plain_face
 from typed_commands import Answer, record
 
 FIELDS = {name: {"event", *fields} for name, _, fields in kinds()}
@@ -148,6 +150,18 @@ def test_without_a_terminal_and_a_command_there_is_help():
     )  # fmt: skip
     assert ran.returncode == 2
     assert "Usage: " in ran.stderr
+
+
+def test_a_number_chooses_what_the_model_offered(own_folders, sound_host):
+    call = {"name": "ask_user", "arguments": {"question": "Which?", "choices": ["web", "mail"]}}
+    with scripted([{"calls": [call]}, {"says": "Mail it is."}]) as server:
+        use_model(own_folders, server)
+        # Somebody has to be there, or nothing is asked.
+        chat = Chat(plain_face, targets=[str(sound_host)], asks=True)
+        assert chat.handle("which service?")
+        assert chat.handle("2")
+        chat.leave()
+    assert last_said(server) == "mail"
 
 
 def test_two_hosts_are_told_apart(chat, full_host, sound_host, tmp_path):

@@ -64,6 +64,8 @@ class Chat:
     """Whether the person wants to leave."""
     said: list[Said] = field(default_factory=list)
     learned: list[Learned] = field(default_factory=list)
+    _choices: tuple[str, ...] = ()
+    """What the model has offered to choose from, with its last question."""
     _attached: list[Evidence] = field(default_factory=list)
     """With the message that is being answered."""
     _opening: Opening | None = None
@@ -178,6 +180,9 @@ class Chat:
             return True
         if is_command(text):
             return self.try_out(lambda: run(self, text))
+        if text.isdecimal() and 1 <= int(text) <= len(self._choices):
+            text = self._choices[int(text) - 1]
+        self._choices = ()
         return self.try_out(lambda: self.say(text, brought))
 
     def conclude(self, event: Concluded) -> None:
@@ -226,11 +231,13 @@ class Chat:
             self._opening.now.talk.close()
 
     def _note(self, event: Event) -> None:
-        from sme_agent.events import Learned, NotKept
+        from sme_agent.events import Learned, NotKept, PersonAsked
         from sme_agent.llm.events import Answered
 
         if isinstance(event, Learned):
             self.learned.append(event)
+        elif isinstance(event, PersonAsked):
+            self._choices = event.choices
         elif isinstance(event, NotKept):
             self.is_all_kept = False
         elif isinstance(event, Answered) and event.message.text.strip():
