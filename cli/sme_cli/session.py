@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sme_agent.investigation import Colleague
     from sme_agent.workspace import Knowledge
+    from sme_cli.passphrase import Pause
     from sme_knowledge.retrieval import Retriever
     from sme_knowledge.store import KnownIssues
     from sme_memory.approvals import Approvals
@@ -120,28 +121,29 @@ def waiting_changes(incident: str) -> list[Change]:
     return ChangeStore(path).to_resume(incident) if path.exists() else []
 
 
-def guard() -> Guard:
-    """What the ways to all hosts of one command share."""
+def guard(pause: Pause = nullcontext) -> Guard:
+    """What the ways to all hosts of one command share; `pause` frees the terminal to complain."""
     from sme_cli.render.out import complain
     from sme_tools.safety.guard import Guard
 
     def tell(error: StateError) -> None:
-        complain(f"not in the audit log: {error}", error.remedy)
+        with pause():
+            complain(f"not in the audit log: {error}", error.remedy)
 
     return Guard(audit_log(), tell)
 
 
-def open_transport(host: Host, guard: Guard) -> Transport:
+def open_transport(host: Host, guard: Guard, pause: Pause = nullcontext) -> Transport:
     """The guarded way to a host, with the user's time limits; a snapshot is only read.
 
-    Keys with a passphrase are asked for if we can.
+    Keys with a passphrase are asked for if we can, in a `pause` of whatever draws on the terminal.
     """
     from sme_cli.passphrase import asker
     from sme_tools.hosts.guarded import GuardedTransport
     from sme_tools.hosts.open import open_transport as open_
 
     limit = settings().connect_timeout_s
-    transport = open_(host, connect_timeout_s=limit, ask_passphrase=asker())
+    transport = open_(host, connect_timeout_s=limit, ask_passphrase=asker(pause))
     if host.transport == "replay":
         return transport
     return GuardedTransport(host, transport, guard)
@@ -156,9 +158,15 @@ def knowledge() -> Knowledge:
 
 
 def colleague(
-    timeout_s: float | None = None, *, guard: Guard, folder: Path | None = None
+    timeout_s: float | None = None,
+    *,
+    guard: Guard,
+    folder: Path | None = None,
+    pause: Pause = nullcontext,
 ) -> Colleague:
     """Everything an investigation needs; `folder` is for its state, else it is the user's own.
+
+    `pause` frees the terminal for a question.
 
     Raises:
         StateError: the user's state folder can't be made or written to.
@@ -179,7 +187,7 @@ def colleague(
         checkpoints=folder / "checkpoints.db",
         changes=ChangeStore(folder / "changes.db"),
         approvals=Approvals(folder / "approvals.db", guard),
-        open_transport=partial(open_transport, guard=guard),
+        open_transport=partial(open_transport, guard=guard, pause=pause),
         timeout_s=timeout_s or chosen.timeout_s,
         guard=guard,
     )
