@@ -36,9 +36,7 @@ def chat(
     ] = False,
     model: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="Who is to answer first."
-        ),
+        typer.Option(metavar="NAME", help="Who is to answer first."),
     ] = None,
     timeout: Annotated[
         float | None,
