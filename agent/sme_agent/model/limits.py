@@ -59,8 +59,12 @@ class Allowance:
     def _shares(self) -> list[tuple[str, float]]:
         limits = self.limits
         shares = [
-            ("steps", self.steps / limits.steps),
-            ("time", (self.clock() - self._since) / limits.seconds),
-            ("tokens", self.tokens / limits.tokens),
+            ("steps", _share(self.steps, limits.steps)),
+            ("time", _share(self.clock() - self._since, limits.seconds)),
+            ("tokens", _share(self.tokens, limits.tokens)),
         ]
-        return shares + ([("cost", self.usd / limits.usd)] if limits.usd else [])
+        return shares if limits.usd is None else [*shares, ("cost", _share(self.usd, limits.usd))]
+
+
+def _share(taken: float, limit: float) -> float:
+    return taken / limit if limit > 0 else 1.0
