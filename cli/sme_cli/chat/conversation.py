@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sme_memory.incident import Incident
     from sme_tools.hosts.evidence import Evidence
     from sme_tools.hosts.host import Host
+    from sme_tools.model_settings import Allowance
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ class Chat:
     def opener(self) -> Opener:
         """What opens it."""
         return Opener(self)
+
+    @cached_property
+    def allowed(self) -> Allowance:
+        """What a conversation may cost."""
+        return session.settings().budget.session
 
     @property
     def opening(self) -> Opening:
@@ -148,7 +154,7 @@ class Chat:
         """Do something, and say what failed; gives whether it ended by itself."""
         try:
             begin()
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt):
             self.face.complain("stopped; what was found until then is kept")
             return False
         except SmeError as error:

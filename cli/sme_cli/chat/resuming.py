@@ -71,14 +71,17 @@ def choose() -> Incident | None:
 
 def print_list(listed: Sequence[Earlier]) -> None:
     """Print them with their numbers."""
+    from rich.text import Text
+
     from sme_cli.render.out import console
 
-    width = console().width
+    screen = console()
     for number, one in enumerate(listed, 1):
         when = f"{one.last_at.astimezone():%Y-%m-%d %H:%M}"
         hosts = ", ".join(one.incident.hosts) or "no host"
-        line = one_line(f"{when}  {hosts}: {one.about}")
-        sys.stdout.write(f"{number:>3} {line}"[: max(width - 1, 20)] + "\n")
+        row = Text(f"{number:>3} {one_line(f'{when}  {hosts}: {one.about}')}")
+        row.truncate(max(screen.width - 1, 20), overflow="ellipsis")
+        screen.print(row, soft_wrap=True)
 
 
 def show_last(chat: Chat) -> None:

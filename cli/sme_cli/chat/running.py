@@ -22,6 +22,11 @@ def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
+def somebody_is_there() -> bool:
+    """Whether a question can be seen and answered, on whatever terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def terminal_face(chat: Chat) -> Face:
     """A terminal, to write on and to read from."""
     from sme_cli.chat.faces import TerminalFace
@@ -82,6 +87,7 @@ def over_lines(chat: Chat) -> int:
 def _messages() -> Iterator[str]:
     """The lines of standard input; one that ends with a backslash goes on in the next."""
     begun: list[str] = []
+    _ask_for_a_line()
     for raw in iter(sys.stdin.buffer.readline, b""):
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         if line.endswith("\\"):
@@ -89,8 +95,16 @@ def _messages() -> Iterator[str]:
             continue
         yield "\n".join([*begun, line])
         begun = []
+        _ask_for_a_line()
     if begun:
         yield "\n".join(begun)
+
+
+def _ask_for_a_line() -> None:
+    """Show that it is the person's turn, where a person types on a terminal without a cursor."""
+    if somebody_is_there():
+        sys.stderr.write("> ")
+        sys.stderr.flush()
 
 
 def _come_back(chat: Chat) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sme_cli import session
 from sme_cli.chat.costs import in_dollars
 from sme_cli.chat.models import model_of
+from sme_tools.errors import SmeError
 from sme_tools.safety.control import one_line
 
 if TYPE_CHECKING:
@@ -24,7 +24,11 @@ def toolbar(chat: Chat) -> str:
     if opened is None:
         return f" {_hosts(list(chat.targets))} · …"
     talk = opened.talk
-    parts = [_hosts(list(talk.case.hosts)), *_model(chat)]
+    parts = [_hosts(list(talk.case.hosts))]
+    try:
+        parts += _model(chat)
+    except SmeError as error:  # no model is left, or the settings were broken meanwhile
+        parts.append(one_line(str(error)))
     findings = len(talk.incident.findings)
     if findings:
         parts.append(f"{findings} finding{'' if findings == 1 else 's'}")
@@ -49,7 +53,7 @@ def _model(chat: Chat) -> list[str]:
         parts.append(f"context {100 * status.used // status.window} %")
     parts.append(in_dollars(status.spent.cost_usd))
     tokens = status.spent.input_tokens + status.spent.output_tokens
-    return parts + _near(session.settings().budget.session, tokens, status.spent.cost_usd)
+    return parts + _near(chat.allowed, tokens, status.spent.cost_usd)
 
 
 def _near(allowed: Allowance, tokens: int, usd: float | None) -> list[str]:

@@ -57,12 +57,13 @@ def chat(
         on_terminal,
         over_lines,
         plain_face,
+        somebody_is_there,
         terminal_face,
     )
 
     on_screen = is_terminal() and not as_json
     face = terminal_face if on_screen else json_face if as_json else plain_face
-    one = Chat(face, asks=on_screen, timeout_s=timeout, model=model)
+    one = Chat(face, asks=not as_json and somebody_is_there(), timeout_s=timeout, model=model)
     if not _choose(one, words or [], resume=resume, continue_=continue_, on_screen=on_screen):
         raise typer.Exit
     is_resumed = resume or continue_
