@@ -28,7 +28,8 @@ def look(asked: Look, bench: Bench) -> Wanted:
 
 
 def _matching(pattern: str) -> list[str]:
-    return [id for id in probes() if fnmatchcase(id, pattern)]
+    """The probes of a pattern; a domain alone means all of it."""
+    return [id for id in probes() if fnmatchcase(id, pattern) or id.split(".")[0] == pattern]
 
 
 def _domains() -> list[str]:
@@ -59,14 +60,14 @@ def read_logs(asked: ReadLogs, bench: Bench) -> Wanted:
     if asked.path:
         command = f"tail -n {MOST_LOG_LINES} {shlex.quote(asked.path)}"
     elif asked.container:
-        after = f"--since {shlex.quote(since.lstrip('-'))} " if since else ""
+        after = f"--since={shlex.quote(since.lstrip('-'))} " if since else ""
         name = shlex.quote(asked.container)
-        command = f"docker logs --timestamps --tail {MOST_LOG_LINES} {after}{name} 2>&1"
+        command = f"docker logs --timestamps --tail {MOST_LOG_LINES} {after}-- {name} 2>&1"
     else:
         unit = "-k " if asked.unit == "kernel" else ""
         if asked.unit and asked.unit != "kernel":
-            unit = f"-u {shlex.quote(asked.unit)} "
-        after = f"--since {shlex.quote(since)} " if since else ""
+            unit = f"--unit={shlex.quote(asked.unit)} "
+        after = f"--since={shlex.quote(since)} " if since else ""
         command = f"journalctl --no-pager -o short-iso -n {MOST_LOG_LINES} {unit}{after}".strip()
     if asked.pattern:
         command += f" | grep -i -E -e {shlex.quote(asked.pattern)}"
