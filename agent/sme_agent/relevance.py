@@ -21,7 +21,9 @@ def relevance(case: Case, finding: Finding) -> int:
     areas = areas_of(symptom).values()
     domain = finding.check.split(".")[0]
     score = 2 if any(domain in area.domains for area in areas) else 0
-    score += 2 * len(words_of(symptom) & words_of(f"{finding.subject} {finding.title}"))
+    # That the host is named says where, not what.
+    told = words_of(symptom) - words_of(" ".join(case.hosts))
+    score += 2 * len(told & words_of(f"{finding.subject} {finding.title}"))
     near = {match.issue.id for match in case.near}
     if any(names(case, r, finding) for r in case.recognised if r.issue.id in near):
         score += 3

@@ -27,6 +27,11 @@ class RuleReasoner:
     """
 
     name = "rules"
+    is_model = False
+
+    def __init__(self, *, looks_everywhere: bool = True) -> None:
+        """`looks_everywhere`: whether it runs every probe where nothing fits the symptom."""
+        self._looks_everywhere = looks_everywhere
 
     def hear(self, case: Case, text: str, attached: Sequence[Evidence] = ()) -> None:
         """See `Reasoner.hear`: whatever is said is the symptom."""
@@ -57,7 +62,7 @@ class RuleReasoner:
         yield from _for_findings(case)
         yield from _for_last_words(case)
         yield from _for_hypotheses(case)
-        yield from _for_symptom(case)
+        yield from _for_symptom(case, everywhere=self._looks_everywhere)
 
 
 def _for_findings(case: Case) -> Iterator[tuple[str, str, str]]:
@@ -101,7 +106,7 @@ def _for_hypotheses(case: Case) -> Iterator[tuple[str, str, str]]:
             yield host, probe, f"tests {hypothesis.id} ({issue.id})"
 
 
-def _for_symptom(case: Case) -> Iterator[tuple[str, str, str]]:
+def _for_symptom(case: Case, *, everywhere: bool) -> Iterator[tuple[str, str, str]]:
     """First what the symptom's own words name; only if that fits nothing, everything else."""
     if not case.incident.symptom:
         return
@@ -113,7 +118,11 @@ def _for_symptom(case: Case) -> Iterator[tuple[str, str, str]]:
         if not case.has_run(host, probe)
     ]
     yield from named
-    if named or any(relevance(case, finding) for finding in case.incident.findings):
+    if (
+        not everywhere
+        or named
+        or any(relevance(case, finding) for finding in case.incident.findings)
+    ):
         return
     for probe in probes().values():
         for host in case.facts:

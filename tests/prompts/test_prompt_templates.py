@@ -102,14 +102,19 @@ def values(case, colleague):
     shown = {"item": item, "body": FENCE.around("94% /", source=item.id)}
     told = {
         "incident": mended, "hosts": case.hosts, "findings": lines, "ids": ids, "more": 3,
-        "recognised": case.recognised[:2], "near": list(matches),
-        "seen_before": {finding.fingerprint: ["20261119-000000-aaaa"]},
+        "recognised": [(r, ["F1"], r.host == "box") for r in case.recognised[:2]],
+        "near": list(matches),
+        "seen_before": {finding.fingerprint: ["20261119-000000-aaaa"]}, "facts": case.facts,
+        "quotes": {finding.fingerprint: "/dev/sda1 94% /"}, "deeper": [("box/x#2", "4096 /srv")],
+        "rules": incident.diagnosis, "unread": {("box", "needs root"): ["storage.smart"]},
+        "further": ["storage.smart"],
     }  # fmt: skip
     empty = told | {
         "incident": incident.model_copy(
             update={"findings": [], "unreachable": {"box": "no route"}}
         ),
         "findings": [], "more": 0, "recognised": [], "near": [], "seen_before": {},
+        "quotes": {}, "rules": None, "deeper": [], "unread": {}, "further": [],
     }  # fmt: skip
     return {
         "accepted": {},
@@ -122,8 +127,10 @@ def values(case, colleague):
         "conclusion_rejected": {"problems": [{"cause": 1, "text": "x"}, {"cause": 0, "text": "y"}]},
         "cut_off": [{"what": what} for what in ("text", "call", "reasoning")],
         "evidence": [
-            shown | {"lines": 1, "whole": False},
-            shown | {"lines": 2, "whole": True, "item": timed_out},
+            shown | {"lines": 1, "whole": False, "probe": ""},
+            shown | {"lines": 2, "whole": True, "probe": "", "item": timed_out},
+            shown | {"lines": 2, "whole": True, "probe": "What it tells. Source: ps(1)."},
+            shown | {"lines": 0, "whole": True, "probe": "", "body": ""},
         ],
         "facts": [
             {"summary": "", "turns": _turns()},
@@ -235,7 +242,7 @@ def test_each_prompt_renders_with_realistic_data_in_all_its_faces(values):
             left_over = re.search(
                 r"\bNone\b(?!:| of )|Undefined|\{\{|\{%|<sme_|object at 0x|\n{3}", text
             )
-            assert left_over is None or name in ("issue", "text_tools"), (name, text)
+            assert left_over is None or name in ("case", "issue", "text_tools"), (name, text)
 
 
 def test_each_prompt_insists_on_its_values(values):

@@ -5,7 +5,10 @@ What a model is told of them is in `sme_prompts/templates/tools.yaml`; a test ho
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import contextlib
+import json
+import re
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -14,13 +17,57 @@ from sme_tools.actions.plan import FilePath
 
 
 def _one_as_list(value: object) -> object:
-    """Models often give one text where a list of texts is meant."""
+    """Models often give one text where a list of texts is meant, or the list as JSON in a text."""
+    parsed = _of_json(value)
+    if isinstance(parsed, list) and all(isinstance(one, str) for one in parsed):
+        return parsed
     return [value] if isinstance(value, str) else value
+
+
+def _one_as_objects(value: object) -> object:
+    """The same where a list of objects is meant."""
+    parsed = _of_json(value)
+    return [parsed] if isinstance(parsed, dict) else parsed
+
+
+def _of_json(value: object) -> object:
+    with contextlib.suppress(ValueError):
+        return json.loads(value) if isinstance(value, str) else value
+    return value
+
+
+def _one_as_advice(value: object) -> object:
+    """The same where texts alone may be meant as well."""
+    steps = _one_as_objects(value)
+    steps = [steps] if isinstance(steps, str) else steps
+    if not isinstance(steps, list):
+        return steps
+    return [{"text": one} if isinstance(one, str) else one for one in steps]
+
+
+def _as_id(value: object) -> object:
+    """An id of a known issue, however it was written."""
+    return "-".join(re.findall(r"[a-z0-9]+", value.lower())) if isinstance(value, str) else value
+
+
+def _one_of(*allowed: str) -> BeforeValidator:
+    """Models write a fixed word in their own way: `Cause_Found`."""
+
+    def normal(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        word = value.strip().lower().replace("_", "-").replace(" ", "-")
+        return word if word in allowed else value
+
+    return BeforeValidator(normal)
 
 
 Words = Annotated[list[str], BeforeValidator(_one_as_list), Field(max_length=40)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Line = Annotated[str, Field(min_length=1, max_length=2000)]
+NO_REASON = "the model did not say what for"
+"""For the audit log. Models are asked what a look is for, and often forget it; nothing is refused
+for that."""
 Shell = Annotated[str, Field(min_length=1, max_length=8000)]
 
 
@@ -35,7 +82,7 @@ class Look(Arguments):
 
     host: Name
     probes: Annotated[Words, Field(min_length=1)]
-    why: Line
+    why: Line = NO_REASON
 
 
 class Run(Arguments):
@@ -43,7 +90,7 @@ class Run(Arguments):
 
     host: Name
     command: Shell
-    why: Line
+    why: Line = NO_REASON
 
 
 class ReadFile(Arguments):
@@ -123,7 +170,7 @@ class PutHypothesis(Arguments):
     id: str | None = None
     theory: Line | None = None
     test: str | None = None
-    status: HypothesisStatus | None = None
+    status: Annotated[HypothesisStatus | None, _one_of(*get_args(HypothesisStatus))] = None
     evidence_for: Words = []
     evidence_against: Words = []
     reason: str | None = None
@@ -158,9 +205,9 @@ class ProposeFix(Arguments):
     host: Name
     known_issue: str | None = None
     parameters: dict[str, str] = {}
-    steps: Annotated[list[FixStep], Field(max_length=12)] = []
+    steps: Annotated[list[FixStep], BeforeValidator(_one_as_objects), Field(max_length=12)] = []
     finding: str | None = None
-    why: Line
+    why: Line = NO_REASON
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -172,7 +219,8 @@ class ProposeFix(Arguments):
 class Cause(Arguments):
     """A root cause as a model states it."""
 
-    host: Name
+    host: Annotated[str, Field(max_length=200)] = ""
+    """May be left out where there is but one."""
     text: Line
     evidence: Words = []
     quotes: Words = []
@@ -191,18 +239,22 @@ class Conclude(Arguments):
     """A diagnosis as a model states it."""
 
     summary: Annotated[str, Field(min_length=1, max_length=400)]
-    causes: Annotated[list[Cause], Field(max_length=8)]
-    verdict: Verdict
-    confidence: Confidence
-    next_steps: Annotated[list[Advice], Field(max_length=12)] = []
+    causes: Annotated[list[Cause], BeforeValidator(_one_as_objects), Field(max_length=8)]
+    verdict: Annotated[Verdict, _one_of(*get_args(Verdict))]
+    confidence: Annotated[Confidence, _one_of(*get_args(Confidence))]
+    next_steps: Annotated[
+        list[Advice],
+        BeforeValidator(_one_as_advice),
+        Field(max_length=12),
+    ] = []
 
 
 class SaveLesson(Arguments):
     """What an incident taught."""
 
-    kind: Literal["new", "update", "skip"]
+    kind: Annotated[Literal["new", "update", "skip"], _one_of("new", "update", "skip")]
     reason: Line
-    issue: str | None = None
+    issue: Annotated[str | None, BeforeValidator(_as_id)] = None
     title: str | None = None
     symptoms: Words = []
     root_cause: str | None = None

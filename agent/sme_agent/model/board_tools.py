@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sme_agent.model.arguments import AskUser, Conclude, PutHypothesis
 from sme_agent.model.bench import Bench, Concluding, Questioning, Refusal, Told
+from sme_agent.model.citing import as_meant
 from sme_memory.incident import Hypothesis
 
 
@@ -51,7 +52,7 @@ def ask_user(asked: AskUser, bench: Bench) -> Questioning:
 
 def conclude(asked: Conclude, bench: Bench) -> Concluding:
     """The diagnosis, which is checked before it counts."""
-    return Concluding(asked)
+    return Concluding(as_meant(asked, bench))
 
 
 def _joined(old: list[str], new: list[str]) -> list[str]:

@@ -14,12 +14,10 @@ from sme_agent.case import Case
 from sme_agent.llm.messages import AssistantMessage, Message, Tool, ToolMessage, UserMessage
 from sme_agent.llm.model import Model, Prompt
 from sme_agent.llm.tokens import CALIBRATION, estimate, estimate_message, estimate_tools
-from sme_agent.model.bench import id_of
+from sme_agent.model.brief import Brief
 from sme_agent.model.conversation import Conversation
 from sme_agent.model.presenting import Presenter
 from sme_memory.incident import Hypothesis
-from sme_tools.checks.conditions import Holds
-from sme_tools.checks.finding import SEVERITIES
 
 ANSWER_SHARE = 0.2
 LONG_FACTS = 800
@@ -36,8 +34,6 @@ CHARS_A_TOKEN = 3
 RESULT_SHARE = 0.09
 FEWEST_RESULT, MOST_RESULT = 1200, 9000
 """Characters that the results of one answer's calls may take together, by the window."""
-_DETAIL = (60, 30, 15, 8, 4)
-"""How many findings are told of, until it fits."""
 
 
 def result_chars(window: int) -> int:
@@ -69,6 +65,11 @@ class Context:
     _facts: dict[int, str] = field(default_factory=dict)
     """What is told of so many turns."""
 
+    _brief: Brief = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._brief = Brief(self.case, self.present)
+
     def compose(self, model: Model, note: str = "") -> Prompt:
         """The prompt for this model; `note` stands at its very end."""
         window = model.traits.window
@@ -76,7 +77,7 @@ class Context:
         fixed = estimate(system) + estimate_tools(self.tools)
         tells = CALIBRATION.factor(model.name)
         room = int((window - answer_room(model)) / tells * SAFE_SHARE) - fixed
-        brief = UserMessage(text=self._brief(int(CASE_SHARE * room)), origin="program")
+        brief = UserMessage(text=self._brief.told(int(CASE_SHARE * room)), origin="program")
         end = "\n\n".join(filter(None, [self._board(), note]))
         room -= tokens_of([brief]) + estimate(end)
         told = self._told(window, room)
@@ -137,30 +138,6 @@ class Context:
         items = [self.case.evidence[id] for id in message.evidence if id in self.case.evidence]
         text = self.present.evidence(items, most_chars // 2) if items else message.text
         return message.model_copy(update={"text": _within(text, most_chars // CHARS_A_TOKEN)})
-
-    def _brief(self, most_tokens: int) -> str:
-        """The case, in as much detail as fits."""
-        incident = self.case.incident
-        graph = self.case.causes()
-        ordered = sorted(incident.findings, key=lambda f: SEVERITIES.index(f.severity))
-        text = ""
-        for most in _DETAIL:
-            text = self.present.text(
-                "case",
-                incident=incident,
-                hosts=self.case.hosts,
-                findings=[(id_of(f), f, graph.cause_of(f.fingerprint)) for f in ordered[:most]],
-                ids={print_: id_of(f) for print_, f in graph.findings.items()},
-                more=len(ordered) - most,
-                recognised=[r for r in self.case.recognised if isinstance(r.verdict, Holds)],
-                near=self.case.near[: max(most // 8, 1)],
-                seen_before=self.case.seen_before,
-            )
-            if estimate(text) <= most_tokens:
-                break
-        # Titles hold names that a host gave; they are data as well.
-        shown = _within(text, most_tokens)
-        return self.present.fenced(shown, "the case", len(shown))
 
     def _board(self) -> str:
         theories = [one for one in self.case.incident.hypotheses if _is_open(one)]

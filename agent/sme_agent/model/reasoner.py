@@ -40,12 +40,15 @@ class ModelReasoner:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._rules = RuleReasoner()
+        self._first_look = RuleReasoner(looks_everywhere=False)
+        self._rules_look = False
+        """Whether what is looked at now is what the rules want."""
         self._talk: Turns | None = None
 
     @property
     def name(self) -> str:
         """See `Reasoner.name`."""
-        if self._talk is None or self._talk.rules_go_on:
+        if self._talk is None or self._talk.rules_go_on or self._rules_look:
             return RULES  # which look first, and go on where no model answers
         return f"model {self._talk.speaker.gateway.current.name}"
 
@@ -58,6 +61,12 @@ class ModelReasoner:
         update_board(case)
         turn = self._of(case)
         if not turn.rules_go_on:
+            # What rules want to see of these findings a model would want as well; it costs no
+            # request, and often shows the cause.
+            first = Next() if turn.has_begun else self._first_look.reason(case, desk)
+            self._rules_look = bool(first.requests)
+            if first.requests:
+                return first
             try:
                 return turn.next(desk)
             except ModelError as error:

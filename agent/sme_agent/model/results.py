@@ -20,7 +20,11 @@ class Results:
     def __init__(self, case: Case, present: Presenter) -> None:
         self._case = case
         self._present = present
-        self._told = {f.fingerprint: f.title for f in case.incident.findings}
+        self.findings_are_told()
+
+    def findings_are_told(self) -> None:
+        """From now on what is found at this moment is nothing new: the case tells it."""
+        self._told = {f.fingerprint: f.title for f in self._case.incident.findings}
 
     def message(self, call: ToolCall, answer: CallAnswer, most_chars: int) -> ToolMessage:
         """The result of one call."""

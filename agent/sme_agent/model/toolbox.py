@@ -24,6 +24,8 @@ LESSON = "save_lesson"
 CONCLUDE = "conclude"
 FIX_TOOLS = ("propose_fix", "ask_user")
 """Offered only where a person is there."""
+NEED_A_HOST = ("look", "run", "read_file", "read_logs", "propose_fix")
+"""Where there is but one host, it need not be named."""
 
 _USES: dict[str, Callable[[Any, Bench], Outcome]] = {
     "look": host_tools.look,
@@ -69,6 +71,9 @@ def checked(call: ToolCall, bench: Bench) -> Any:  # noqa: ANN401 - one of ARGUM
     """The arguments of a call. Raises Refusal."""
     # Models give null, and empty words, for what they leave out.
     given = {name: value for name, value in call.arguments.items() if value not in (None, "")}
+    only = list(bench.case.hosts)
+    if call.name in NEED_A_HOST and len(only) == 1:
+        given.setdefault("host", only[0])
     try:
         return ARGUMENTS[call.name].model_validate(given)
     except ValidationError as error:

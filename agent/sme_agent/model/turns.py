@@ -61,6 +61,11 @@ class Turns:
             text = self._present.text("attached", text=text, evidence=shown)
         self.conversation.add(UserMessage(text=text))
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the model has said something in this turn."""
+        return self.conversation.last_answer() is not None
+
     def next(self, desk: Desk) -> Next:
         """What the model wants done next.
 
@@ -76,6 +81,7 @@ class Turns:
                 reason = f"the {limit} for this turn are used up"
                 desk.tell(LimitNear(reason))
                 return self._last_word(desk, reason)
+            self._results.findings_are_told()
             said = self.speaker.ask(desk, self._tools(desk)).message
             self.conversation.add(said)
             next_ = self._do(said, said.calls, desk) if said.calls else self._without_calls(desk)
