@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from sme_agent.case import Case
 from sme_agent.model.arguments import KnownIssues, PastIncidents
 from sme_agent.model.bench import Bench, Refusal, Told
@@ -21,7 +23,7 @@ def known_issues(asked: KnownIssues, bench: Bench) -> Told:
     if asked.id:
         issue = next((one for one in bench.case.issues if one.id == asked.id), None)
         if issue is None:
-            near = [match.issue.id for match in bench.desk.retriever.search(asked.id, limit=3)]
+            near = get_close_matches(asked.id, [one.id for one in bench.case.issues], cutoff=0.4)
             raise bench.no_such("known issue", asked.id, near)
         text = bench.present.text("issue", issue=issue, hosts=_verdicts(bench.case, issue))
         return Told(_data(bench, text, f"known issue {issue.id}"), f"read known issue {issue.id}")
