@@ -133,8 +133,8 @@ def values(case, colleague):
             shown | {"lines": 0, "whole": True, "probe": "", "body": ""},
         ],
         "facts": [
-            {"summary": "", "turns": _turns()},
-            {"summary": "It was the disk.", "turns": _turns()},
+            {"summary": "", "turns": _turns(), "left_out": 0, "long": 300},
+            {"summary": "It was the disk.", "turns": _turns(), "left_out": 7, "long": 300},
         ],
         "fixed": [{"repairs": [repair], "states": STATE_IN_WORDS}, {"repairs": [], "states": {}}],
         "found": [
@@ -193,6 +193,7 @@ def values(case, colleague):
         "problem_unquoted": {},
         "problem_verdict": {"verdict": "healthy"},
         "problem_victim": {"finding": finding, "origin": finding},
+        "stored": {"ids": ["box/x#1"]},
         "summarise": {},
         "system": [{"fence": FENCE.rule, "may_fix": may_fix} for may_fix in (True, False)],
         "task": [{"symptom": "it is slow"}, {"symptom": None}],

@@ -9,26 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sme_agent.case import Case
-from sme_agent.llm.messages import AssistantMessage, Message, Tool, ToolMessage, UserMessage
+from sme_agent.llm.messages import AssistantMessage, Message, Tool, UserMessage
 from sme_agent.llm.model import Model, Prompt
 from sme_agent.llm.tokens import CALIBRATION, estimate, estimate_message, estimate_tools
 from sme_agent.model.brief import Brief
 from sme_agent.model.conversation import Conversation
+from sme_agent.model.fitting import Fitting
+from sme_agent.model.past import Past, Summarise
 from sme_agent.model.presenting import Presenter
 from sme_memory.incident import Hypothesis
 
 ANSWER_SHARE = 0.2
-LONG_FACTS = 800
-"""Tokens of facts from which on a model sums them up, where one is there for that."""
 MOST_ANSWER = 8192
 """Tokens that are left free for the answer: a share of the window, at most so many."""
 SAFE_SHARE = 0.95
 """Of the window, as tokens are estimated."""
 CASE_SHARE = 0.35
 """Of what is left, that findings may take."""
-COMPACT_TO = 0.55
+BOARD_SHARE = 0.15
+"""Of what is left, that the board may take."""
+PAST_SHARE = 0.15
+"""Of the room for the conversation, that facts of older turns may take."""
+COMPACT_TO = 0.5
 """Share of the room that a conversation is brought down to when it does not fit any more."""
 CHARS_A_TOKEN = 3
 RESULT_SHARE = 0.09
@@ -42,8 +47,17 @@ def result_chars(window: int) -> int:
     return min(max(by_window, FEWEST_RESULT), MOST_RESULT)
 
 
-Summarise = Callable[[str], str | None]
-"""Makes a long text of a conversation short; None if nobody can."""
+@dataclass
+class _Told:
+    """What the prompts for one window begin with; it stays the same, so that it is cached."""
+
+    brief: str = ""
+    cut: int = 0
+    """How many turns are told as facts alone."""
+    past: str = ""
+    """Those facts."""
+    since: tuple[int, int] = (-1, -1)
+    """At which point of the conversation the case was told; see `Context._point`."""
 
 
 @dataclass
@@ -60,15 +74,15 @@ class Context:
     """Told of tokens before and after, when older turns were made shorter."""
     used: int = 0
     """Tokens of the prompt that was composed last."""
-    _cuts: dict[int, int] = field(default_factory=dict)
-    """How many turns are told as facts alone, by window."""
-    _facts: dict[int, str] = field(default_factory=dict)
-    """What is told of so many turns."""
+    _windows: dict[int, _Told] = field(default_factory=dict)
 
-    _brief: Brief = field(init=False)
+    @cached_property
+    def _brief(self) -> Brief:
+        return Brief(self.case, self.present)
 
-    def __post_init__(self) -> None:
-        self._brief = Brief(self.case, self.present)
+    @cached_property
+    def _past(self) -> Past:
+        return Past(self.present)
 
     def compose(self, model: Model, note: str = "") -> Prompt:
         """The prompt for this model; `note` stands at its very end."""
@@ -77,11 +91,23 @@ class Context:
         fixed = estimate(system) + estimate_tools(self.tools)
         tells = CALIBRATION.factor(model.name)
         room = int((window - answer_room(model)) / tells * SAFE_SHARE) - fixed
-        brief = UserMessage(text=self._brief.told(int(CASE_SHARE * room)), origin="program")
-        end = "\n\n".join(filter(None, [self._board(), note]))
-        room -= tokens_of([brief]) + estimate(end)
-        told = self._told(window, room)
-        messages = with_note([brief, *told], end)
+        end = "\n\n".join(filter(None, [self._board(int(BOARD_SHARE * room)), note]))
+        turns = list(self.conversation.turns())
+        told = self._at_this_point(window)
+        told.brief = told.brief or self._brief.told(int(CASE_SHARE * room))
+        messages = self._messages(told, turns)
+        before = tokens_of(messages)
+        if before + estimate(end) > room:
+            # The beginning changes anyway: now the case can be told as it is by now.
+            told.brief = self._brief.told(int(CASE_SHARE * room))
+            was_cut = told.cut
+            self._compact(told, turns, room - estimate(end))
+            case, *others = self._messages(told, turns)
+            left = room - estimate(end) - tokens_of([case])
+            messages = [case, *self._fitting.fitted(others, left, self._words(turns))]
+            if told.cut > was_cut:
+                self.compacted(before, tokens_of(messages))
+        messages = with_note(messages, end)
         self.used = fixed + tokens_of(messages)
         return Prompt(
             system, messages, self.tools, max_output=min(model.traits.max_output, MOST_ANSWER)
@@ -90,58 +116,72 @@ class Context:
     def compact(self, model: Model) -> None:
         """Tell all but the last turn as facts from now on."""
         turns = list(self.conversation.turns())
-        self._cuts[model.traits.window] = max(_last_said(turns), 0)
+        told = self._at_this_point(model.traits.window)
+        room = int((1 - ANSWER_SHARE) * model.traits.window)
+        told.brief = ""
+        self._cut(told, turns, max(_last_said(turns), 0), room)
 
-    def _told(self, window: int, room: int) -> list[Message]:
-        turns = list(self.conversation.turns())
-        cut = min(self._cuts.get(window, 0), len(turns))
-        told = self._with_cut(turns, cut, room)
-        before = tokens_of(told)
-        if before <= room:
-            return told
-        most = max(len(turns) - 1, 0)
-        while cut < most and tokens_of(told) > COMPACT_TO * room:
-            cut += 1
-            told = self._with_cut(turns, cut, room)
-        if cut != self._cuts.get(window, 0):
-            self.compacted(before, tokens_of(told))
-        self._cuts[window] = cut
-        return told if tokens_of(told) <= room else self._shrunk(told, room)
+    def _at_this_point(self, window: int) -> _Told:
+        """What is told to models with such a window.
 
-    def _with_cut(self, turns: list[Sequence[Message]], cut: int, room: int) -> list[Message]:
-        rest = [message for turn in turns[cut:] for message in turn]
-        if not cut:
-            return rest
-        facts = _within(self._facts_of(turns[:cut]), int(0.3 * room))
-        return [UserMessage(text=facts, origin="program"), *rest]
+        Within a turn the case stays as it was told first, and results say what is new of it.
+        """
+        point = self._point()
+        told = self._windows.setdefault(window, _Told())
+        if told.since[1] != point[1]:
+            told.cut, told.past = 0, ""  # something was taken back
+        if told.since != point:
+            told.brief, told.since = "", point
+        return told
 
-    def _facts_of(self, turns: list[Sequence[Message]]) -> str:
-        """What was said and done, in one line each; the findings stand in the case anyway."""
-        if len(turns) not in self._facts:
-            facts = [_as_facts(turn) for turn in turns]
-            text = self.present.text("facts", turns=facts, summary="")
-            if estimate(text) > LONG_FACTS and (summary := self.summarise(text)):
-                text = self.present.text("facts", turns=facts, summary=summary)
-            self._facts[len(turns)] = text
-        return self._facts[len(turns)]
+    def _point(self) -> tuple[int, int]:
+        """How often the person has spoken, and taken back what was said."""
+        said = sum(_is_of_person(message) for message in self.conversation.messages)
+        return said, self.conversation.taken_back
 
-    def _shrunk(self, told: list[Message], room: int) -> list[Message]:
-        """The results of tools by their evidence, shown shorter, until it fits."""
-        results = [m for m in told if isinstance(m, ToolMessage)]
-        others = tokens_of([m for m in told if not isinstance(m, ToolMessage)])
-        each = CHARS_A_TOKEN * max(room - others, 0) // max(len(results), 1)
-        return [self._shorter(m, max(each, 300)) if m in results else m for m in told]
+    @cached_property
+    def _fitting(self) -> Fitting:
+        return Fitting(self.case.evidence, self.present)
 
-    def _shorter(self, message: Message, most_chars: int) -> Message:
-        if not isinstance(message, ToolMessage) or len(message.text) <= most_chars:
-            return message
-        items = [self.case.evidence[id] for id in message.evidence if id in self.case.evidence]
-        text = self.present.evidence(items, most_chars // 2) if items else message.text
-        return message.model_copy(update={"text": _within(text, most_chars // CHARS_A_TOKEN)})
+    def _messages(self, told: _Told, turns: Sequence[Sequence[Message]]) -> list[Message]:
+        """The case, the past, what the person said last if that is past, and all since."""
+        first = [told.brief, told.past]
+        messages: list[Message] = [
+            UserMessage(text=text, origin="program") for text in first if text
+        ]
+        words = self._words(turns)
+        if words is not None and _last_said(turns) < told.cut:
+            messages.append(words)
+        return [*messages, *(message for turn in turns[told.cut :] for message in turn)]
 
-    def _board(self) -> str:
+    def _words(self, turns: Sequence[Sequence[Message]]) -> Message | None:
+        said = _last_said(turns)
+        return turns[said][0] if said >= 0 else None
+
+    def _compact(self, told: _Told, turns: Sequence[Sequence[Message]], room: int) -> None:
+        """Make facts of so many turns that the others leave room to go on."""
+        left = int((COMPACT_TO - PAST_SHARE) * room) - estimate(told.brief)
+        cut = max(len(turns) - 1, told.cut)
+        while cut > told.cut and (size := tokens_of(turns[cut - 1])) <= left:
+            left -= size
+            cut -= 1
+        if cut > told.cut:
+            self._cut(told, turns, cut, room)
+
+    def _cut(self, told: _Told, turns: Sequence[Sequence[Message]], cut: int, room: int) -> None:
+        told.cut = cut
+        past = int(PAST_SHARE * room)
+        told.past = self._past.told(turns[:cut], past, self.summarise) if cut else ""
+
+    def _board(self, most_tokens: int) -> str:
+        """The open theories, and those of the model's own; of many the first."""
         theories = [one for one in self.case.incident.hypotheses if _is_open(one)]
-        return self.present.text("board", board=theories) if theories else ""
+        text = ""
+        for most in (len(theories), 12, 6, 3, 1):
+            text = self.present.text("board", board=theories[:most]) if theories else ""
+            if estimate(text) <= most_tokens:
+                return text
+        return ""
 
 
 def answer_room(model: Model) -> int:
@@ -172,36 +212,11 @@ def _is_open(one: Hypothesis) -> bool:
     return one.cause is None or one.status == "open"
 
 
-def _last_said(turns: list[Sequence[Message]]) -> int:
-    """The turn in which the person spoke last."""
-    said = [
-        number
-        for number, turn in enumerate(turns)
-        if isinstance(turn[0], UserMessage) and turn[0].origin == "person"
-    ]
-    return said[-1] if said else len(turns) - 1
+def _is_of_person(message: Message) -> bool:
+    return isinstance(message, UserMessage) and message.origin == "person"
 
 
-def _as_facts(turn: Sequence[Message]) -> dict[str, object]:
-    """What is kept of a turn that is told no more."""
-    first = turn[0]
-    if not isinstance(first, AssistantMessage):
-        return {"who": getattr(first, "origin", "program"), "text": first.text, "calls": []}
-    brought = {m.call: m for m in turn[1:] if isinstance(m, ToolMessage)}
-    calls = [
-        {
-            "name": call.name,
-            "about": ", ".join(str(value) for value in call.arguments.values())[:160],
-            "evidence": brought[call.id].evidence if call.id in brought else (),
-            "failed": call.id in brought and brought[call.id].failed,
-        }
-        for call in first.calls
-    ]
-    return {"who": "model", "text": first.text, "calls": calls}
-
-
-def _within(text: str, most_tokens: int) -> str:
-    """The end of a text, as what was said last counts most."""
-    while estimate(text) > most_tokens and len(text) > 200:
-        text = "…" + text[len(text) // 4 :]
-    return text
+def _last_said(turns: Sequence[Sequence[Message]]) -> int:
+    """The turn in which the person spoke last; -1 if it never did."""
+    said = (n for n in range(len(turns) - 1, -1, -1) if _is_of_person(turns[n][0]))
+    return next(said, -1)

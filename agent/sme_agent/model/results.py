@@ -12,6 +12,10 @@ from sme_agent.state import CallAnswer
 from sme_tools.actions.outcome import STATE_IN_WORDS
 from sme_tools.analysis.templates_view import templates_view
 from sme_tools.hosts.evidence import Evidence
+from sme_tools.safety.fence import shortened
+
+MOST_STDERR = 600
+"""Characters of what a reader of logs complains of: often that it may not read all."""
 
 
 class Results:
@@ -55,8 +59,10 @@ class Results:
         if not item.stdout.strip():
             return self._present.evidence([item], most_chars)
         body = templates_view(item.stdout).render()
+        if item.stderr.strip():
+            body += f"\n[stderr]\n{shortened(item.stderr, MOST_STDERR)}"
         fenced = self._present.fenced(body, item.id, most_chars)
-        return self._present.text("log", item=item, body=fenced)
+        return self._present.text("log", item=self._present.named(item), body=fenced)
 
     def _looked(self) -> str:
         """What the checks find since, and what they find no more."""
