@@ -33,7 +33,7 @@ def ask(
         bool, typer.Option("--json", help="Print each event as a JSON object on a line.")
     ] = False,
 ) -> None:
-    """Ask one question; what comes in by a pipe is attached to it.
+    """Ask one question; what comes by a pipe is attached.
 
     The answer goes to standard output, all else to standard error. Nobody is there to approve, so
     nothing is changed.

@@ -10,7 +10,7 @@ from sme_cli import completion, exit_codes
 from sme_cli.options import Json
 
 app = typer.Typer(
-    help="The language models that reason: the chain, and whether each works.",
+    help="The language models that reason, and whether each works.",
     no_args_is_help=True,
     epilog=exit_codes.HELP,
 )
