@@ -18,10 +18,20 @@ from sme_agent.model.bench import Bench
 from sme_agent.model.presenting import Presenter
 from sme_agent.reasoner import Desk, Next
 from sme_agent.rules import RuleReasoner
+from sme_agent.workspace import Knowledge
 from sme_knowledge.bm25 import Bm25Retriever
+from sme_knowledge.store import KnownIssues
+from sme_memory.approvals import Approvals
+from sme_memory.audit_log import AuditLog
+from sme_memory.changes import ChangeStore
+from sme_memory.evolution_log import EvolutionLog
+from sme_memory.incidents import IncidentStore
 from sme_prompts.load import Prompts
+from sme_tools.checks.check import shipped_checks
 from sme_tools.hosts.evidence import Evidence
+from sme_tools.hosts.open import open_transport
 from sme_tools.safety.fence import Fence
+from sme_tools.safety.guard import Guard
 
 FENCE = Fence("data-0123456789abcdef")
 
@@ -32,6 +42,22 @@ class _Watched(RuleReasoner):
     def reason(self, case: Case, desk: Desk) -> Next:
         self.case = case
         return super().reason(case, desk)
+
+
+def colleague_in(folder: Path) -> Colleague:
+    """A colleague with the shipped knowledge, who keeps all in a folder and reaches recordings."""
+    guard = Guard(AuditLog(folder / "audit.jsonl"), lambda problem: None)
+    issues = KnownIssues.load()
+    return Colleague(
+        load_knowledge=lambda: Knowledge(shipped_checks(), issues, Bm25Retriever(issues.current())),
+        incidents=IncidentStore(folder / "incidents.db"),
+        log=EvolutionLog(folder / "evolution.jsonl"),
+        checkpoints=folder / "checkpoints.db",
+        changes=ChangeStore(folder / "changes.db"),
+        approvals=Approvals(folder / "approvals.db", guard),
+        open_transport=open_transport,
+        guard=guard,
+    )
 
 
 def case_of(scenario: str, colleague: Colleague, folder: Path) -> Case:

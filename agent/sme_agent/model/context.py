@@ -33,7 +33,7 @@ BOARD_SHARE = 0.15
 """Of what is left, that the board may take."""
 PAST_SHARE = 0.15
 """Of the room for the conversation, that facts of older turns may take."""
-COMPACT_TO = 0.5
+COMPACT_TO = 0.6
 """Share of the room that a conversation is brought down to when it does not fit any more."""
 CHARS_A_TOKEN = 3
 RESULT_SHARE = 0.09
@@ -160,7 +160,7 @@ class Context:
 
     def _compact(self, told: _Told, turns: Sequence[Sequence[Message]], room: int) -> None:
         """Make facts of so many turns that the others leave room to go on."""
-        left = int((COMPACT_TO - PAST_SHARE) * room) - estimate(told.brief)
+        left = int((COMPACT_TO - PAST_SHARE) * (room - estimate(told.brief)))
         cut = max(len(turns) - 1, told.cut)
         while cut > told.cut and (size := tokens_of(turns[cut - 1])) <= left:
             left -= size
