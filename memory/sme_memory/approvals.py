@@ -118,11 +118,15 @@ class Approvals:
             self._must_record("approval.granted", standing, by)
         return standing
 
-    def covering(self, host: str, argv: Sequence[str]) -> Standing | None:
-        """A standing approval that covers this simple command on this host; see `Standing`."""
+    def covering(self, host: str, argv: Sequence[str], *, whole: bool = False) -> Standing | None:
+        """A standing approval that covers this simple command on this host; see `Standing`.
+
+        `whole`: only one of exactly these words, with nothing left open.
+        """
         with self._database.read() as database:
             here = self._in_force(database, Standing, host)
-        return next((one for one in here if one.covers(argv)), None)
+        least = len(argv) if whole else 0
+        return next((one for one in here if one.covers(argv) and len(one.words) >= least), None)
 
     def standing(self) -> list[Standing]:
         """The standing approvals in force, the oldest first."""

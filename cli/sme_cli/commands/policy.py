@@ -39,7 +39,7 @@ def check(
         typer.Option(
             "--json",
             help="Read one JSON string a line, and print one JSON object a line: command, verdict "
-            "(read-only, change, refused), reason.",
+            "(read-only, change, refused), reason, and whom it reaches outside.",
         ),
     ] = False,
 ) -> None:

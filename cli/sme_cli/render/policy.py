@@ -33,6 +33,8 @@ def print_judgement(judgement: Judgement, decision: Decision | None, *, as_json:
     line = Text(f"{verdict:<9} ", style=_COLOURS[verdict]) + Text(one_line(judgement.command))
     screen.print(line)
     screen.print(Text(f"          {one_line(judgement.reason)}", style="dim"))
+    if judgement.reaches:
+        screen.print(Text(f"          reaches {one_line(', '.join(judgement.reaches))}"))
     if judgement.instead:
         screen.print(Text(f"          instead: {one_line(judgement.instead)}"))
     if decision is not None:

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from sme_tools.safety.house import House, fits
 from sme_tools.safety.policy.verdict import Judgement, Verdict
 from sme_tools.safety.rules import HostRules
+
+MOST_NAMED = 3
+"""Strangers that a reason names."""
 
 
 @dataclass(frozen=True)
@@ -30,27 +34,65 @@ def decide(
     *,
     standing: Callable[[Sequence[str]], str | None] = lambda argv: None,
     proven: str | None = None,
+    by_model: bool = False,
+    house: Callable[[], House] = House,
 ) -> Decision:
     """Decide on a command by verdict, deny rules, mode, allow rules and standing approvals.
 
     `now` is in local time. `standing` gives the id of an approval that covers these words.
-    `proven` names the validated known issue whose undoable, verified step this is.
+    `proven` names the validated known issue whose undoable, verified step this is. What a model
+    wants (`by_model`) is asked for even if it only reads, where it asks anybody outside who is not
+    of the `house`: with the question, what the model has read could leave.
     """
     if judgement.verdict is Verdict.REFUSED:
         return Decision("deny", judgement.reason)
     for rule in rules.deny:
         if any(_denies(rule, command.argv) for command in judgement.commands):
             return Decision("deny", f"your rule denies it: {rule}")
+    strangers = _strangers(judgement, rules, house) if by_model else []
     if judgement.verdict is Verdict.READ_ONLY:
-        return Decision("run", judgement.reason)
+        return _reading(judgement, rules, standing, strangers)
     if rules.mode == "observe":
         return Decision("deny", f"the host is only to be observed, and {judgement.reason}")
     granted = _granted(judgement, rules, standing, proven)
     if granted is None:
-        return Decision("ask", judgement.reason)
+        also = f"; {_outside(strangers)}" if strangers else ""
+        return Decision("ask", judgement.reason + also)
     if not rules.within_window(now):
         return Decision("ask", f"{judgement.reason}; outside of {', '.join(rules.windows)}")
     return Decision("run", judgement.reason, approval=granted)
+
+
+def _strangers(judgement: Judgement, rules: HostRules, house: Callable[[], House]) -> list[str]:
+    """Whom a command asks outside that neither the rules nor the house know."""
+    asked = [h for h in judgement.reaches if not any(fits(known, h) for known in rules.known)]
+    if not asked:
+        return []
+    at_home = house()
+    return [host for host in asked if not at_home.knows(host)]
+
+
+def _reading(
+    judgement: Judgement,
+    rules: HostRules,
+    standing: Callable[[Sequence[str]], str | None],
+    strangers: Sequence[str],
+) -> Decision:
+    """What is to happen with a command that only reads. It changes nothing, so modes and windows
+    do not matter."""
+    if not strangers:
+        return Decision("run", judgement.reason)
+    granted = _granted(judgement, rules, standing, None)
+    if granted is None:
+        return Decision("ask", _outside(strangers))
+    return Decision("run", judgement.reason, approval=granted)
+
+
+def _outside(strangers: Sequence[str]) -> str:
+    named = ", ".join(strangers[:MOST_NAMED])
+    more = f" and {len(strangers) - MOST_NAMED} more" if len(strangers) > MOST_NAMED else ""
+    one = "which is" if len(strangers) == 1 else "which are"
+    return f"it asks {named}{more}, {one} outside; what a model read could leave with it"
 
 
 def _granted(

@@ -7,6 +7,7 @@ In the inventory, for a host, a group or a tag:
       windows: ["Sat-Sun 02:00-06:00", "daily 04:00-04:30"]
       allow: ["systemctl restart nginx", "docker restart *"]
       deny: ["docker compose down *"]
+      known: ["*.corp.example"]  # outside, but a model may ask there without leave
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from datetime import datetime, time, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from sme_tools.safety import house
 
 Mode = Literal["observe", "approve", "auto"]
 """observe: read-only commands alone. approve: a person is asked for each change. auto: steps of
@@ -102,6 +105,10 @@ class HostRules(BaseModel):
     deny: tuple[Annotated[str, AfterValidator(_rule)], ...] = ()
     """Commands that never run, wherever in a line they stand and whatever follows their words."""
 
+    known: tuple[Annotated[str, AfterValidator(house.rule)], ...] = ()
+    """Names (`grafana.example.org`, `*.corp.example`) and networks outside that a command of a
+    model may ask without leave."""
+
     def over(self, other: HostRules) -> HostRules:
         """These rules, with what they leave open from the other, and all lists added up."""
         return HostRules(
@@ -109,6 +116,7 @@ class HostRules(BaseModel):
             windows=self.windows or other.windows,
             allow=tuple(dict.fromkeys((*other.allow, *self.allow))),
             deny=tuple(dict.fromkeys((*other.deny, *self.deny))),
+            known=tuple(dict.fromkeys((*other.known, *self.known))),
         )
 
     def within_window(self, now: datetime) -> bool:

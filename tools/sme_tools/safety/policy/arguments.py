@@ -24,6 +24,8 @@ class Arguments:
     """Values of options that are files to be read."""
     scripts: list[Word] = field(default_factory=list)
     values: dict[str, list[Word]] = field(default_factory=dict)
+    written: list[Word] = field(default_factory=list)
+    """The options as they are written, with what is attached to them."""
     rest: list[Word] | None = None
     """The words after the one that the operands end with, where a command is expected."""
     ruling: Ruling = READS
@@ -72,6 +74,7 @@ def _has_known_name(word: Word) -> bool:
 
 
 def _option(name: str, spec: Spec, word: Word, queue: list[Word], found: Arguments) -> None:
+    found.written.append(word)
     if spec.style == "words" or word.text.startswith("--"):
         _long(name, spec, word, queue, found)
     else:

@@ -10,6 +10,7 @@ from sme_tools.safety.policy.arguments import Arguments, take_apart
 from sme_tools.safety.policy.languages.redis import redis_command
 from sme_tools.safety.policy.languages.sql import sql
 from sme_tools.safety.policy.program import Spec
+from sme_tools.safety.policy.reach import reached
 from sme_tools.safety.policy.simple import alone, judge_command, rule_of
 from sme_tools.safety.policy.verdict import Ruling, Verdict, change, refuse
 from sme_tools.safety.policy.words import Word
@@ -84,14 +85,20 @@ def verbs(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
         return alone(name, spec)
     queue, said = list(words), list[str]()
     leading = list[Word]()
-    while queue and queue[0].may_be_option and queue[0].text in spec.kinds:
-        takes = 2 if spec.kinds[queue[0].text][0] in ("values", "forms") else 1
+    while queue and queue[0].may_be_option:
+        option, attached, _ = queue[0].text.partition("=")
+        if option not in spec.kinds:
+            break
+        takes = 2 if not attached and spec.kinds[option][0] in ("values", "forms") else 1
         leading += queue[:takes]
         del queue[:takes]
     while queue and not queue[0].may_be_option:
         said.append(queue.pop(0).text)
+    if not said and any(not word.may_be_option for word in queue):
+        return change(f"{name} {queue[0].shown}: what it is told to do can't be seen behind it")
     sent = [*leading, *queue]
     found = take_apart(name, spec, sent)
+    tree.reach(reached(spec, found))
     if " ".join(said) not in ("", "help", "version") and not re.fullmatch(
         spec.operand_form or "", " ".join(said)
     ):

@@ -37,6 +37,10 @@ _IW = re.compile(
     r"|(?:dev )?[a-z]+\d\w* (?:info|link|station dump|survey dump|scan dump|mpath dump"
     r"|get power_save|station get [0-9a-fA-F:]+)"
 )
+_OWN_DATABASES = {
+    "passwd", "group", "initgroups", "services", "protocols", "rpc", "aliases", "netgroup",
+}  # fmt: skip
+"""Of getent: what it looks up there is no name of a machine."""
 _GUARDS = re.compile(r"(?:auditd?|systemd-journald(?:-audit)?|sme(?:[@-][\w.@-]*)?)(?:\.\w+)?")
 _ENDS_SERVICE = {"stop", "disable", "mask", "kill", "freeze", "condstop", "try-restart", "clean"}
 
@@ -211,6 +215,9 @@ def accounts(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling
     database = found.operands[0] if found.operands else Word("")
     if database.matches("shadow") or database.matches("gshadow"):
         return refuse(f"{name} {database.shown} shows password hashes")
+    if database.known and database.text in _OWN_DATABASES:
+        spec = spec.model_copy(update={"reaches": None})
+    found.operands = found.operands[1:]
     return rule_of(tree, name, spec, found)
 
 

@@ -41,6 +41,7 @@ def judge(command: str, folder: str = HOME_OF_SCRIPTS) -> Judgement:
         ruling.instead,
         tuple(tree.commands),
         _only_command(syntax, tree),
+        tuple(tree.reaches),
     )
 
 

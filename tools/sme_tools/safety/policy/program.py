@@ -52,6 +52,32 @@ class Unless(Part):
     split = field_validator("options", mode="before")(_words)
 
 
+class Reach(Part):
+    """Which words of a command say whom it asks over a network, or are names that it looks up.
+
+    `reaches: all` in a file is short for these operands and any option. What a program asks of
+    itself or by its configuration, with no word of the command in it, is none of this.
+    """
+
+    operands: Literal["none", "all", "first", "urls", "named", "names", "images", "remote"] = "none"
+    """all, first: they are addresses; urls: those that are URLs or HOST:PATH; named: addresses may
+    stand in them; names: the same, but only names are asked for; images: names of container images;
+    remote: the first is a repository, or a name that stands for one."""
+    options: frozenset[str] = frozenset()
+    """Options whose value is an address, or has one in it; `any`: whatever option is given."""
+    always: str | None = None
+    """Where what the command says goes anyway."""
+    when: frozenset[str] = frozenset()
+    """Only with one of these options it asks anybody."""
+    unless: frozenset[str] = frozenset()
+    """With one of these options it asks nobody."""
+    plain: frozenset[str] | None = None
+    """With no options but these it tells nothing but whom it asks, so that it may ask well-known
+    names; None: it always tells more."""
+
+    split = field_validator("options", "when", "unless", "plain", mode="before")(_words)
+
+
 class Spec(Part):
     """What a program, or a subcommand of one, can do with its arguments."""
 
@@ -112,6 +138,8 @@ class Spec(Part):
     """Every word must be known before: it could carry data out."""
     network: bool = False
     """What it prints comes from another machine."""
+    reaches: Reach | None = None
+    """Whom it asks over a network; None: nobody whom its words name."""
     runs_input: bool = False
     """Without operands it runs what it reads from standard input."""
     interval: bool = False
@@ -126,6 +154,11 @@ class Spec(Part):
     split = field_validator(
         "flags", "values", "optional", "files", "scripts", "recursive", mode="before"
     )(_words)
+
+    @field_validator("reaches", mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"operands": value, "options": "any"} if isinstance(value, str) else value
 
     @field_validator("forms")
     @classmethod
@@ -164,8 +197,9 @@ class Spec(Part):
 
     def within(self, child: Spec) -> Spec:
         """A subcommand's description, with the options that hold for the whole program."""
+        reaches = child.reaches or self.reaches
         if self.apart:
-            return child.model_copy(update={"style": self.style})
+            return child.model_copy(update={"style": self.style, "reaches": reaches})
         update: dict[str, Any] = {
             kind: getattr(self, kind) | getattr(child, kind)
             for kind in ("flags", "values", "optional", "files")
@@ -185,6 +219,7 @@ class Spec(Part):
         }
         update |= {"forms": {**inherited, **child.forms}}
         update |= {"literal": self.literal or child.literal, "style": self.style}
+        update |= {"reaches": reaches}
         return child.model_copy(update=update)
 
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sme_tools.safety.policy import paths
+from sme_tools.safety.policy.addresses import automounted
 from sme_tools.safety.policy.expand import Expander
 from sme_tools.safety.policy.syntax import Node
 from sme_tools.safety.policy.verdict import READS, Ruling, change
@@ -48,6 +49,7 @@ def judge_redirections(tree: Tree, nodes: list[Node]) -> tuple[Ruling, Word | No
 def _redirection(tree: Tree, operator: str, target: Word) -> Ruling:
     if operator in (">&", "<&") and re.fullmatch(r"\d+-?|-", target.text):
         return READS
+    tree.reach(automounted(target, tree.folder))
     if operator == "<":
         if target.text == SUBSTITUTED:
             return Ruling(READS.verdict, READS.reason, network=target.untrusted)

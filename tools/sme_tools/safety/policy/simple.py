@@ -10,8 +10,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sme_tools.safety.policy import paths
+from sme_tools.safety.policy.addresses import automounted
 from sme_tools.safety.policy.arguments import CLIMBS, Arguments, take_apart
 from sme_tools.safety.policy.program import Spec, of, programs
+from sme_tools.safety.policy.reach import reached
 from sme_tools.safety.policy.verdict import (
     READS,
     Ruling,
@@ -35,6 +37,8 @@ _MAX_TAIL = 40
 def judge_command(tree: Tree, argv: Sequence[Word]) -> Ruling:
     """What one simple command can do, and whatever it is told to run."""
     ruling = _judge(tree, argv)
+    for word in argv[1:]:
+        tree.reach(automounted(word, tree.folder))
     if ruling.verdict is not Verdict.READ_ONLY:
         ruling = ruling.worse(_protected(tree, argv))
     tree.commands.append(
@@ -81,6 +85,7 @@ def judge_spec(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruli
 
 def rule_of(tree: Tree, name: str, spec: Spec, found: Arguments) -> Ruling:
     """The ruling over arguments that were taken apart."""
+    tree.reach(reached(spec, found))
     ruling = worst(
         [
             _by_itself(name, spec),
@@ -115,6 +120,7 @@ def _by_itself(name: str, spec: Spec) -> Ruling:
 
 def _subcommand(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     found = take_apart(name, spec, words, stop_at=1)
+    tree.reach(reached(spec, found, before_subcommand=True))
     own = _by_itself(name, spec).worse(found.ruling)
     own = worst([own, *(paths.reads(word, tree.folder) for word in found.files)])
     if not found.operands:

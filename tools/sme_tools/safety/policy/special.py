@@ -19,8 +19,9 @@ from sme_tools.safety.policy import (
 from sme_tools.safety.policy.arguments import take_apart
 from sme_tools.safety.policy.find_expression import find
 from sme_tools.safety.policy.program import Spec
+from sme_tools.safety.policy.reach import asked_by_variable
 from sme_tools.safety.policy.simple import judge_command, refused_inside, rule_of
-from sme_tools.safety.policy.variables import harmless_in_environment
+from sme_tools.safety.policy.variables import NAMES_SERVER, harmless_in_environment
 from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
 from sme_tools.safety.policy.words import UNKNOWN, Word
 
@@ -146,6 +147,8 @@ def environment(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Rul
     ruling = rule_of(tree, name, spec.model_copy(update={"command": None}), found)
     while rest and (assignment := _ASSIGNMENT.match(rest[0].text)) and not rest[0].splits:
         variable, value = assignment.groups()
+        if variable in NAMES_SERVER:
+            tree.reach(asked_by_variable(replace(rest[0], text=value)))
         if not harmless_in_environment(variable, value):
             ruling = ruling.worse(change(f"it sets {variable}, on which the program may act"))
         rest.pop(0)

@@ -6,17 +6,19 @@ A kind of node that is not named here makes the line a change.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from sme_tools.safety.policy import compound
 from sme_tools.safety.policy.expand import Expander
 from sme_tools.safety.policy.portable import braced, differences
+from sme_tools.safety.policy.reach import asked_by_variable
 from sme_tools.safety.policy.redirections import judge_redirections
 from sme_tools.safety.policy.simple import judge_command
 from sme_tools.safety.policy.syntax import MAX_NESTING, Node, NotJudgeable, parse
 from sme_tools.safety.policy.variables import (
     ACTING_BUILTINS,
+    NAMES_SERVER,
     Variables,
     harmful_to_assign,
     harmless_in_environment,
@@ -78,6 +80,8 @@ class Tree:
         self.piped: Word | None = None
         """What the command being judged reads from standard input, if that is known."""
         self.commands: list[SimpleCommand] = within.commands if within else []
+        self.reaches: dict[str, None] = within.reaches if within else {}
+        """Whom the commands in it ask outside, in the order of judging."""
         self._judged: list[int] = within._judged if within else [0]
         self._words: dict[int, list[Word]] = {}
         """The words of each command as they were expanded last, by its node's identity."""
@@ -89,6 +93,10 @@ class Tree:
         self._judged[0] += 1
         if self._judged[0] > MOST_JUDGED:
             raise NotJudgeable("there is too much in it to judge")
+
+    def reach(self, hosts: Iterable[str]) -> None:
+        """Note that these are asked, whatever comes of the command that asks them."""
+        self.reaches |= dict.fromkeys(hosts)
 
     def judge(self) -> Ruling:
         """What the whole script can do."""
@@ -220,6 +228,8 @@ class Tree:
             expander.words([element["Value"]] if "Value" in element else [])
         if value.untrusted:
             self.untrusted.add(name)
+        if name in NAMES_SERVER:
+            self.reach(asked_by_variable(value))
         if in_environment:
             if harmless_in_environment(name, value.text):
                 return READS
@@ -227,7 +237,7 @@ class Tree:
         plain = not {"Index", "Array", "Append"} & {key for key in assign if assign[key]}
         if plain and self.variables.is_constant(name):
             self.values[name] = value
-        if harmful_to_assign(name):
+        if harmful_to_assign(name) and name not in NAMES_SERVER:
             return change(f"it sets {name}, on which the shell and its programs act")
         return READS
 

@@ -33,7 +33,7 @@ _SHELLS_OWN = re.compile(
     r"|_JAVA.*|CLASSPATH|.*_(?:proxy|PROXY)|OPENSSL_.*|SSL_.*|CURL_.*|WGETRC|KUBE.*|DOCKER_.*"
     r"|CONTAINER.*|ANSIBLE.*|AWS_.*|GCONV_PATH|LOCPATH|NLSPATH|HOSTALIASES|MALLOC_.*|GLIBC_.*"
     r"|TERMINFO.*|TERMCAP|SYSTEMD_(?!COLORS|PAGER$|LESS).*|SUDO_.*|EXECIGNORE|INPUTRC|MAIL.*|TMOUT"
-    r"|EPOCH.*|FUNCNEST|POSIXLY_CORRECT|READLINE_.*|histchars|PSQL.*|PG(?!USER|HOST|PORT|DATABASE|"
+    r"|EPOCH.*|FUNCNEST|POSIXLY_CORRECT|READLINE_.*|histchars|PSQL.*|PG(?!USER|PORT|DATABASE|"
     r"CONNECT_TIMEOUT|PASSWORD|TZ|OPTIONS$).*|PGOPTIONS|MYSQL_.*|REDISCLI_.*|LIBVIRT.*|OLLAMA_.*"
 )
 _HARMLESS_IN_ENVIRONMENT = re.compile(
@@ -47,6 +47,8 @@ _SET_BY_SHELL = re.compile(
     r"|PIPESTATUS|E?UID|PPID|COLUMNS|LINES|HOSTNAME|HOSTTYPE|MACHTYPE|OSTYPE|\.sh\..*"
 )
 """What the shell gives a value by itself, whatever a line assigns."""
+NAMES_SERVER = frozenset(("PGHOST",))
+"""Variables that say which server a client asks: what they are set to has to be seen."""
 _ONLY_IDS = r"(?!-\w*[^fxnoviutgPsGUt0-9-])(?!--).*"
 """A word of `pgrep` with which it prints numbers, each on its own line."""
 _PAGERS = re.compile(r"(?:GIT_|SYSTEMD_|MAN)?PAGER")

@@ -99,8 +99,18 @@ class Judgement:
     """The simple commands in it, wrappers and what they wrap alike, in the order of judging."""
     argv: tuple[str, ...] | None = None
     """The words of the one command that the whole line is; None where it is more, or not known."""
+    reaches: tuple[str, ...] = ()
+    """The names and addresses that its commands ask and that lie outside: all but loopback,
+    link-local and private addresses, names without a dot, and suffixes that are never delegated. As
+    they are written; `…` stands for what is only known when it runs."""
 
-    def document(self) -> dict[str, str]:
+    def document(self) -> dict[str, str | list[str]]:
         """The judgement as `sme policy check --json` prints it."""
-        said = {"command": self.command, "verdict": self.verdict.value, "reason": self.reason}
-        return {**said, "instead": self.instead} if self.instead else said
+        said: dict[str, str | list[str]] = {
+            "command": self.command,
+            "verdict": self.verdict.value,
+            "reason": self.reason,
+        }
+        if self.instead:
+            said["instead"] = self.instead
+        return {**said, "reaches": list(self.reaches)} if self.reaches else said

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from sme_tools.safety.policy.addresses import carried, is_well_known, mentioned, outside
 from sme_tools.safety.policy.arguments import Arguments, take_apart
 from sme_tools.safety.policy.program import Spec
+from sme_tools.safety.policy.reach import IMAGES
 from sme_tools.safety.policy.simple import rule_of
 from sme_tools.safety.policy.verdict import READS, Ruling, change, refuse
 from sme_tools.safety.policy.words import MARKS, ONE, Word
@@ -31,6 +33,14 @@ _ACTS = re.compile(
     r"|cmd|command|action)(?=$|[/?&=.;_-])",
     re.I,
 )
+_NAMING = {
+    "--resolve", "--connect-to", "--interface", "--dns-servers", "--dns-interface",
+    "--bind-address",
+}  # fmt: skip
+"""Options that name a machine to ask, or to be."""
+_NAMING_HEADER = re.compile(r"[\w-]*(?:host|url|forwarded|destination)[\w-]*\s*:", re.I)
+"""Headers by which a server on the way may be told whom to ask."""
+_ASKS_REGISTRY = re.compile(r"/images/search|/distribution/", re.I)
 _DATA = {"-d", "--data", "--data-raw", "--data-urlencode", "--data-ascii"}
 _TO_OUTPUT = {"-", "/dev/null", "/dev/stdout", "/dev/stderr"}
 
@@ -45,6 +55,7 @@ def web_client(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruli
         for value in found.values.get(option, []):
             if value.text not in _TO_OUTPUT:
                 ruling = ruling.worse(change(f"{name} {option} writes to {value.shown}"))
+    tree.reach(_reached(spec, found))
     if name == "wget":
         ruling = ruling.worse(_only_prints(found))
     for option in ("--resolve", "--connect-to"):
@@ -53,6 +64,35 @@ def web_client(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruli
     for word in [*found.operands, *found.values.get("--url", [])]:
         ruling = ruling.worse(_address(name, word))
     return ruling
+
+
+def _reached(spec: Spec, found: Arguments) -> list[str]:
+    """Whom it asks outside: the addresses, what stands in their paths, and what options name."""
+    urls = [*found.operands, *found.values.get("--url", [])]
+    asked = [host for word in urls for host in _hosts(word)]
+    plain = spec.reaches.plain if spec.reaches else None
+    if plain is not None and found.options <= plain:
+        return [] if all(is_well_known(word.text) for word in urls if _hosts(word)) else asked
+    for option, words in found.values.items():
+        texts = [word.text if word.known else "…" for word in words]
+        if option in _NAMING:
+            asked += [host for text in texts for host in [*outside(text), *mentioned(text)]]
+        elif option in _DATA:
+            asked += [host for text in texts for host in carried(f"?{text}")]
+        elif option in ("-H", "--header"):
+            named = [text for text in texts if _NAMING_HEADER.match(text)]
+            asked += [host for text in named for host in mentioned(text)]
+    return list(dict.fromkeys(asked))
+
+
+def _hosts(word: Word) -> list[str]:
+    if not word.known:
+        return [word.shown]
+    found = outside(word.text.replace(",", "%2C"))
+    # The engine's own API, on its socket, asks a registry for these.
+    if _ASKS_REGISTRY.search(word.text):
+        found.append(IMAGES)
+    return found
 
 
 def _query(word: Word) -> Word:
