@@ -15,7 +15,7 @@ from sme_memory.incident import Step
 from sme_tools.errors import HostError
 from sme_tools.hosts.purpose import Purpose, Right
 from sme_tools.safety.policy.judge import judge
-from sme_tools.safety.policy.verdict import Verdict
+from sme_tools.safety.policy.verdict import Judgement, Verdict
 
 
 class Commands:
@@ -80,9 +80,8 @@ class Commands:
             instead = f"; instead: {judgement.instead}" if judgement.instead else ""
             self._deny(request, decision.reason + instead)
             return None
-        right: Right = "read-only" if judgement.verdict is Verdict.READ_ONLY else "change"
         return AllowedCommand(
-            **request, verdict=right, reason=decision.reason, approval=decision.approval
+            **request, verdict=_right(judgement), reason=decision.reason, approval=decision.approval
         )
 
     def _answered(
@@ -98,7 +97,8 @@ class Commands:
         if used is None:
             self._deny(request, answer.reason or f"{answer.by} said no")
             return None
-        return AllowedCommand(**request, verdict="change", reason=question.reason, approval=used.id)
+        right = _right(judge(request["command"]))
+        return AllowedCommand(**request, verdict=right, reason=question.reason, approval=used.id)
 
     def _edited(
         self, request: CommandRequest, question: Question, answer: Answer
@@ -168,3 +168,8 @@ class Commands:
             approval=command["approval"],
             incident=self._case.incident.id,
         )
+
+
+def _right(judgement: Judgement) -> Right:
+    """As what an allowed command runs; asking somebody outside needs leave, but changes nothing."""
+    return "read-only" if judgement.verdict is Verdict.READ_ONLY else "change"

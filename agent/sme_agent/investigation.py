@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -40,6 +40,7 @@ from sme_tools.hosts.host import Host
 from sme_tools.hosts.purpose import this_user
 from sme_tools.hosts.transport import Transport
 from sme_tools.safety.guard import Guard
+from sme_tools.safety.house import House
 
 MOST_STEPS = 10_000
 """Of the graph in one go. A plan takes three a step and host; the search for a cause ends because
@@ -67,6 +68,8 @@ class Colleague:
     """For the time that a verification has to hold."""
     lock_folders: tuple[str, ...] = CANDIDATES
     """Where on a host the lock may be that keeps two changes apart; the same for everybody."""
+    house: Callable[[], House] = House
+    """The user's own hosts, whom a model may ask anything; those of the incident come to them."""
 
     def investigate(
         self,
@@ -294,6 +297,8 @@ class Colleague:
                 lambda: person or reasoner.name,
                 reach.account,
                 self.guard,
+                by_model=person is None and reasoner.is_model,
+                house=lambda: self.house() | _house_of(reach.hosts.values()),
             ),
             clock=self.clock,
             lock_folders=self.lock_folders,
@@ -362,3 +367,7 @@ class Colleague:
             case.judge()
             recall(case, knowledge.retriever, self.incidents)
         return case
+
+
+def _house_of(hosts: Iterable[Host]) -> House:
+    return House.of([text for host in hosts for text in (host.name, host.address)])

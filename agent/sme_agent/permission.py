@@ -12,8 +12,9 @@ from sme_memory.approvals import Approvals
 from sme_tools.hosts.host import Host
 from sme_tools.safety.decision import Decision, decide
 from sme_tools.safety.guard import Guard
+from sme_tools.safety.house import House
 from sme_tools.safety.policy.judge import HOME_OF_SCRIPTS, judge
-from sme_tools.safety.policy.verdict import Judgement
+from sme_tools.safety.policy.verdict import Judgement, Verdict
 
 
 def local_now() -> datetime:
@@ -34,6 +35,10 @@ class Permission:
     guard: Guard
     """For the audit log, and to redact what is kept."""
     now: Callable[[], datetime] = local_now
+    by_model: bool = False
+    """Whether a model chose them, which what it read may have misled."""
+    house: Callable[[], House] = House
+    """The user's own hosts, whom a model may ask anything."""
 
     @property
     def actor(self) -> str:
@@ -46,11 +51,23 @@ class Permission:
         `proven` names the validated known issue whose undoable, verified step this is.
         """
 
+        judgement = judge(command)
+
         def standing(argv: Sequence[str]) -> str | None:
-            found = self.approvals.covering(host.name, argv)
+            # Words that may follow could name another machine: of what reads, all were approved.
+            whole = judgement.verdict is Verdict.READ_ONLY
+            found = self.approvals.covering(host.name, argv, whole=whole)
             return found.id if found else None
 
-        return decide(judge(command), host.policy, self.now(), standing=standing, proven=proven)
+        return decide(
+            judgement,
+            host.policy,
+            self.now(),
+            standing=standing,
+            proven=proven,
+            by_model=self.by_model,
+            house=lambda: self.house() | House.of([host.name, host.address]),
+        )
 
     def question(self, host: Host, command: str, *, why: str, reason: str) -> Question:
         """Write down that this waits for an answer; asked twice, it waits once."""
@@ -116,9 +133,12 @@ class Permission:
 def words_for_always(judgement: Judgement) -> tuple[str, ...]:
     """The leading words that an approval for ever may cover: the program and what it is told to do.
 
-    Words that begin with a dash, and all after them, are left open; a program alone is too much.
+    Words that begin with a dash, and all after them, are left open; a program alone is too much. Of
+    what only reads, and is asked for because of where it asks, no word is left open.
     """
     argv = judgement.argv or ()
+    if judgement.verdict is Verdict.READ_ONLY:
+        return argv
     leading: list[str] = []
     for word in argv:
         if word.startswith("-"):

@@ -56,6 +56,11 @@ class Reasoner(Protocol):
         """Who reasons, as the audit log has it: `rules`, `model deepseek/deepseek-chat`."""
         ...
 
+    @property
+    def is_model(self) -> bool:
+        """Whether what it wants may come from what a host said, and not from this program."""
+        ...
+
     def hear(self, case: Case, text: str, attached: Sequence[Evidence] = ()) -> None:
         """Take in what a person says and brings along; the next `reason` answers it."""
         ...

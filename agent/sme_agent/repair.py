@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sme_agent.events import Changing, Event, Planned, PlannedAction, Unplanned
 from sme_agent.open_changes import OpenChanges
+from sme_agent.permission import Permission
 from sme_agent.questions import Answer, Question, put
 from sme_agent.resolution import NoPlan, Wish, digest, is_proven_step, plans
 from sme_agent.state import CallAnswer, InvestigationState, Turn
@@ -246,17 +247,24 @@ class Repairs:
 
     def _decision(self, host: Host, issue: KnownIssue | None, action: Action) -> Decision:
         """What is to happen with a step: the gravest of what holds for any of its commands."""
+        permission = self._at.permission
+        if issue is None:  # a model wrote it, whoever goes on with it
+            permission = replace(permission, by_model=True)
         for look in action.pre_state:
             if judge(look).verdict is not Verdict.READ_ONLY:
                 return Decision("deny", f"{look}: what records the state before may only read")
         for command in [*action.pre_state, action.verify.run, action.undo]:
             if command is None:
                 continue
-            decision = self._at.permission.judge(host, command)
+            decision = permission.judge(host, command)
             if decision.kind == "deny" and host.policy.mode != "observe":
                 return replace(decision, reason=f"{command}: {decision.reason}")
-        proven = is_proven_step(issue, action)
-        return self._at.permission.judge(host, action.run, proven=proven)
+        decision = permission.judge(host, action.run, proven=is_proven_step(issue, action))
+        outside = _asks_outside(permission, host, action)
+        if not outside or decision.kind == "deny":
+            return decision
+        own = f"{decision.reason}; " if decision.kind == "ask" else ""
+        return Decision("ask", own + outside)
 
     def _question(self, change: Change, number: int, decision: Decision) -> Question:
         plan = change.plan
@@ -329,3 +337,13 @@ def _stands(change: Change) -> str:
         return f"{change.outcome.value}{f': {change.reason}' if change.reason else ''}"
     done = sum(action.status == "verified" for action in change.actions)
     return f"{done} of {len(change.actions)} steps verified"
+
+
+def _asks_outside(permission: Permission, host: Host, action: Action) -> str:
+    """What only reads around a step, but needs leave for whom it asks; empty if nothing does."""
+    for command in filter(None, [*action.pre_state, action.verify.run, action.undo]):
+        if judge(command).verdict is Verdict.READ_ONLY:
+            decision = permission.judge(host, command)
+            if decision.kind == "ask":
+                return f"{command}: {decision.reason}"
+    return ""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sme_tools.hosts.inventory import Inventory
     from sme_tools.hosts.transport import Transport
     from sme_tools.safety.guard import Guard
+    from sme_tools.safety.house import House
     from sme_tools.settings import Settings
 
 SCRATCH_BYTES = 16 * 1024 * 1024
@@ -190,7 +191,17 @@ def colleague(
         open_transport=partial(open_transport, guard=guard, pause=pause),
         timeout_s=timeout_s or chosen.timeout_s,
         guard=guard,
+        house=house,
     )
+
+
+def house() -> House:
+    """The names and addresses of the hosts in the user's inventory."""
+    from sme_tools.safety.house import House
+
+    own = inventory()
+    hosts = [host for one in own.hosts() if (host := own.known(one.name)) is not None]
+    return House.of([text for host in hosts for text in (host.name, host.address)])
 
 
 @contextmanager

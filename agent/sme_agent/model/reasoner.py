@@ -37,6 +37,9 @@ class Status:
 class ModelReasoner:
     """Investigates one incident with a model. One turn at a time."""
 
+    is_model = True
+    """Also while rules go on for it: what it asked for before may still run."""
+
     def __init__(self, means: Means) -> None:
         self._means = means
         self._rules = RuleReasoner()
