@@ -4,6 +4,7 @@
 """
 
 import ipaddress
+import shlex
 from importlib import resources
 from pathlib import Path
 
@@ -83,6 +84,18 @@ hosts = st.one_of(
 def test_no_wrapping_hides_whom_a_line_asks(asking, host, inner, outer):
     line = wrapped(asking.format(host), inner)
     line = wrapped(line, outer if "<<E" not in line or outer in QUOTING else "{}")
+    judgement = judge(line)
+    assert judgement.verdict is not Verdict.READ_ONLY or judgement.reaches, line
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(("dig {}", "getent hosts {}", "host {}", "mysql -h {} -e 'select 1'",
+                     "nc -z {} 80", "resolvectl query {}", "dig @127.0.0.1 -q {}")),
+    st.text(alphabet="ax0.[]:#?\\@(=~/!,%'\"& +-", max_size=12),
+)  # fmt: skip
+def test_no_odd_text_before_a_domain_hides_it_from_who_looks_it_up(asking, odd):
+    line = asking.format(shlex.quote(f"{odd}.evil.example"))
     judgement = judge(line)
     assert judgement.verdict is not Verdict.READ_ONLY or judgement.reaches, line
 

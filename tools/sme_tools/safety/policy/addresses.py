@@ -35,7 +35,10 @@ _INSIDE = tuple(
 read as one of them."""
 _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*:)*(?:[a-z][a-z0-9+.-]*:/{2,}|https?:/+|//)", re.I)
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+", re.I)
-_WITH_TLD = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.(?:[a-z]{2,63}|xn--[a-z0-9-]+)\.?", re.I)
+_WITH_TLD = re.compile(
+    r"(?<![a-z0-9_-])[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.(?:[a-z]{2,63}|xn--[a-z0-9-]+)\.?(?![a-z0-9_-])",
+    re.I,
+)
 """A name whose last label can be a top-level domain: those are never numbers."""
 _DOTTED_QUAD = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\.?")
 _AUTOMOUNTS = ("/net", "/afs")
@@ -88,6 +91,20 @@ def outside(text: str) -> list[str]:
         if not is_inside(split.host):
             found.append(split.host)
         found += carried(split.rest)
+    return found
+
+
+def host_outside(text: str) -> list[str]:
+    """The hosts outside in a text that is nothing but a host with or without a port, or several
+    with commas. A resolver asks for whatever text it is given, slashes and brackets and all."""
+    found = []
+    for piece in text.split(","):
+        host = piece.strip().rpartition("@")[2]
+        if bracketed := re.fullmatch(r"\[([^\[\]]*)\](?::\w*)?", host):
+            host = bracketed[1]
+        elif ip_of(host) is None:
+            host = re.sub(r":\w*$", "", host)
+        found += [] if is_inside(host) else [host]
     return found
 
 
@@ -204,8 +221,10 @@ def _split(text: str) -> _Split | None:
 
 def _host(authority: str) -> str:
     """The host without its port, or a path behind a colon."""
-    if bracketed := re.match(r"\[([^\]]*)\]", authority):
+    if bracketed := re.fullmatch(r"\[([^\[\]]*)\](?::\w*)?", authority):
         return bracketed[1]
+    if authority.startswith("["):
+        return authority
     if authority.count(":") > 1 and ip_of(authority) is not None:
         return authority
     return authority.partition(":")[0]
@@ -224,11 +243,18 @@ def _in_token(token: str) -> Iterator[str]:
     if token.startswith(("/", "./", "../", "~")):
         return
     text = re.sub(r"^(?:-\w|--?|[+!@]+)", "", token) if token[:1] in "-+!@" else token
-    text = re.split(r"[/\\#]", text, maxsplit=1)[0].rpartition("@")[2]
-    # `udp:host:161`: the host may be any of them.
-    hosts = [text] if text.count(":") > 1 and ip_of(text) is not None else text.split(":")
-    for host in hosts:
-        sure = ip_of(host) if ":" in host or _DOTTED_QUAD.fullmatch(host) else None
-        strange = not host.isascii() and (_OTHER_DOTS.search(host) or "." in host)
-        if (sure is not None or strange or _WITH_TLD.fullmatch(host)) and not is_inside(host):
-            yield host
+    for part in re.split(r"[/\\#@!]", text):
+        # `udp:host:161`: the host may be any of them.
+        whole = part.count(":") > 1 and ip_of(part) is not None
+        for piece in [part] if whole else part.split(":"):
+            yield from _in_piece(piece)
+
+
+def _in_piece(piece: str) -> Iterator[str]:
+    if ":" in piece or _DOTTED_QUAD.fullmatch(piece):
+        named = [piece] if ip_of(piece) is not None else []
+    elif not piece.isascii() and (_OTHER_DOTS.search(piece) or "." in piece):
+        named = [piece]
+    else:
+        named = [name[0] for name in _WITH_TLD.finditer(piece)]
+    yield from (host for host in named if not is_inside(host))

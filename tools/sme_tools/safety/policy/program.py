@@ -59,12 +59,17 @@ class Reach(Part):
     itself or by its configuration, with no word of the command in it, is none of this.
     """
 
-    operands: Literal["none", "all", "first", "urls", "named", "names", "images", "remote"] = "none"
-    """all, first: they are addresses; urls: those that are URLs or HOST:PATH; named: addresses may
-    stand in them; names: the same, but only names are asked for; images: names of container images;
-    remote: the first is a repository, or a name that stands for one."""
+    operands: Literal[
+        "none", "all", "first", "links", "urls", "named", "names", "images", "remote"
+    ] = "none"
+    """all: they are hosts; links, first: all, or the first, are URLs or addresses, with what may
+    stand around a host; urls: those are that are URLs or HOST:PATH; named: addresses may stand in
+    them; names: the same, but only names are asked for; images: names of container images; remote:
+    the first is a repository, or a name that stands for one."""
     options: frozenset[str] = frozenset()
     """Options whose value is an address, or has one in it; `any`: whatever option is given."""
+    files: frozenset[str] = frozenset()
+    """Options whose value is a file unless it is a URL, or a list with commas."""
     always: str | None = None
     """Where what the command says goes anyway."""
     when: frozenset[str] = frozenset()
@@ -75,7 +80,7 @@ class Reach(Part):
     """With no options but these it tells nothing but whom it asks, so that it may ask well-known
     names; None: it always tells more."""
 
-    split = field_validator("options", "when", "unless", "plain", mode="before")(_words)
+    split = field_validator("options", "files", "when", "unless", "plain", mode="before")(_words)
 
 
 class Spec(Part):

@@ -53,9 +53,11 @@ def _tells_nothing(reach: Reach, found: Arguments, asked: Iterable[tuple[Word, l
 def _operands(reach: Reach, words: list[Word]) -> Iterator[tuple[Word, list[str]]]:
     match reach.operands:
         case "all":
-            yield from _read(words, _address)
+            yield from _read(words, _host)
+        case "links":
+            yield from _read(words, _link)
         case "first":
-            yield from _read(words[:1], _address)
+            yield from _read(words[:1], _link)
         case "urls":
             yield from _read(words, _url)
         case "named":
@@ -72,7 +74,9 @@ def _options(reach: Reach, found: Arguments) -> Iterator[tuple[Word, list[str]]]
     reader = _only_names if reach.operands == "names" else addresses.mentioned
     for option, words in found.values.items():
         if option in reach.options:
-            yield from _read(words, _address)
+            yield from _read(words, _value)
+        elif option in reach.files:
+            yield from _read(words, _url)
         elif "any" in reach.options:
             yield from _read(words, reader)
     if "any" in reach.options:
@@ -88,17 +92,31 @@ def _only_names(text: str) -> list[str]:
     return [host for host in addresses.mentioned(text) if addresses.ip_of(host) is None]
 
 
-def _address(text: str) -> list[str]:
-    """Of an address, or of a text of `key=value` that holds one."""
-    if re.search(r"[\s=]", text) and "://" not in text:
-        return addresses.mentioned(text)
+def _host(text: str) -> list[str]:
+    """Of a host; `+name=value` is an option of dig's, which may hold one."""
+    return addresses.mentioned(text) if text[:1] == "+" else addresses.host_outside(text)
+
+
+def _link(text: str) -> list[str]:
+    """Of a URL, or of a host with what may stand around it: `udp:host:161`."""
     return [*addresses.outside(text), *addresses.mentioned(text)]
 
 
+def _value(text: str) -> list[str]:
+    """Of an option's value: a host, a URL, a text of `key=value` that holds one, a socket."""
+    if "://" in text or text.startswith("//"):
+        return _link(text)
+    if re.search(r"[\s=]", text):
+        return addresses.mentioned(text)
+    return [] if text.startswith(("/", "@/")) else addresses.host_outside(text)
+
+
 def _url(text: str) -> list[str]:
-    """Of an operand that is a file unless it has a scheme, or a host before a colon."""
-    remote = "://" in text or re.match(r"[^/:]+:", text)
-    return addresses.outside(text) if remote else []
+    """Of what is a file unless it has a scheme, a host before a colon, or commas."""
+    head = re.sub(r"[a-z][\w+.-]*://", "", text, flags=re.I).split("/")[0]
+    if "://" not in text and "," not in text and ":" not in head:
+        return []
+    return [*addresses.outside(text), *addresses.mentioned(head)]
 
 
 def _remote(text: str) -> list[str]:
@@ -119,4 +137,4 @@ def image(text: str) -> list[str]:
 
 def asked_by_variable(value: Word) -> list[str]:
     """Whom a client asks because a variable says so."""
-    return _address(value.text) if value.known else [value.shown]
+    return _value(value.text) if value.known else [value.shown]
