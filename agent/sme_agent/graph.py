@@ -29,20 +29,25 @@ def build_graph(
 
     untraced()
     graph = StateGraph(InvestigationState)
-    graph.add_node("observe", nodes.observe)
-    graph.add_node("recall", nodes.recall)
-    graph.add_node("reason", nodes.reason)
-    graph.add_node("permit", nodes.permit)
-    graph.add_node("act", nodes.act)
-    graph.add_node("analyze", nodes.analyze)
-    graph.add_node("plan", repairs.plan)
-    graph.add_node("resume", repairs.resume)
-    graph.add_node("approve", repairs.approve)
-    graph.add_node("fix", repairs.fix)
-    graph.add_node("verify", repairs.verify)
-    graph.add_node("undo", repairs.undo)
-    graph.add_node("roll out", repairs.roll_out)
-    graph.add_node("learn", nodes.learn)
+    steps = {
+        "observe": nodes.observe,
+        "recall": nodes.recall,
+        "reason": nodes.reason,
+        "permit": nodes.permit,
+        "act": nodes.act,
+        "analyze": nodes.analyze,
+        "plan": repairs.plan,
+        "resume": repairs.resume,
+        "approve": repairs.approve,
+        "fix": repairs.fix,
+        "verify": repairs.verify,
+        "undo": repairs.undo,
+        "roll out": repairs.roll_out,
+        "learn": nodes.learn,
+    }
+    for name, step in steps.items():
+        # Told the schema, langgraph does not work it out from the annotations: half of the time.
+        graph.add_node(name, step, input_schema=InvestigationState)
 
     graph.add_conditional_edges(START, _entrance, _ENTRANCES)
     graph.add_edge("observe", "recall")
