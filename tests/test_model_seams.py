@@ -1,4 +1,4 @@
-"""What keeps models at arm's length: litellm starts in one place, and no prompt stands in Python."""
+"""What keeps models at arm's length: litellm has one door, and no prompt stands in Python."""
 
 import ast
 import re
@@ -22,7 +22,9 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module or ""
-        elif isinstance(node, ast.Call) and "import" in ast.unparse(node.func):
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
+            ("import_module", "__import__")
+        ):
             yield from (text.value for text in node.args if isinstance(text, ast.Constant))
 
 
