@@ -95,7 +95,8 @@ class Commands:
         permission.grant(question, answer)
         used = permission.use(host, request["command"]) if answer.reply != "no" else None
         if used is None:
-            self._deny(request, answer.reason or f"{answer.by} said no")
+            said = answer.reason or f"{answer.by} said no"
+            self._deny(request, f"{question.reason}; {said}" if answer.by == "sme" else said)
             return None
         right = _right(judge(request["command"]))
         return AllowedCommand(**request, verdict=right, reason=question.reason, approval=used.id)

@@ -15,7 +15,7 @@ from sme_agent.llm.request import request_for
 from sme_agent.model import toolbox
 from sme_agent.model.arguments import ARGUMENTS
 from sme_agent.model.bench import id_of
-from sme_memory.incident import Hypothesis, Repair
+from sme_memory.incident import Claim, Hypothesis, Repair
 from sme_prompts.load import SUFFIX, TOOLS, Prompts
 from sme_tools.actions.outcome import STATE_IN_WORDS, Outcome
 from sme_tools.actions.plan import Action, Plan, Verify
@@ -100,21 +100,25 @@ def values(case, colleague):
         update={"exit_code": None, "outcome": "timed-out", "command": "x" * 900}
     )
     shown = {"item": item, "body": FENCE.around("94% /", source=item.id)}
+    known = Claim(text="x", evidence=["box/x#1"], known_issue="oom-kill")
+    rules = incident.diagnosis.model_copy(
+        update={"root_causes": [*incident.diagnosis.root_causes, known]}
+    )
     told = {
         "incident": mended, "hosts": case.hosts, "findings": lines, "ids": ids, "more": 3,
         "recognised": [(r, ["F1"], r.host == "box") for r in case.recognised[:2]],
         "near": list(matches),
         "seen_before": {finding.fingerprint: ["20261119-000000-aaaa"]}, "facts": case.facts,
         "quotes": {finding.fingerprint: "/dev/sda1 94% /"}, "deeper": [("box/x#2", "4096 /srv")],
-        "rules": incident.diagnosis, "unread": {("box", "needs root"): ["storage.smart"]},
-        "further": ["storage.smart"],
+        "rules": rules, "unread": {("box", "needs root"): ["storage.smart"]},
+        "further": ["storage.smart"], "lines": {"oom-kill": "Killed process 1"},
     }  # fmt: skip
     empty = told | {
         "incident": incident.model_copy(
             update={"findings": [], "unreachable": {"box": "no route"}}
         ),
         "findings": [], "more": 0, "recognised": [], "near": [], "seen_before": {},
-        "quotes": {}, "rules": None, "deeper": [], "unread": {}, "further": [],
+        "quotes": {}, "rules": None, "deeper": [], "unread": {}, "further": [], "lines": {},
     }  # fmt: skip
     return {
         "accepted": {},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from sme_agent.case import Case, Recognised
 from sme_agent.diagnosis import diagnose
@@ -15,15 +16,16 @@ from sme_agent.llm.tokens import estimate
 from sme_agent.model.bench import id_of
 from sme_agent.model.presenting import Presenter, output_of
 from sme_agent.next_steps import unread
-from sme_agent.quotes import quote
+from sme_agent.quotes import MAX_LINE, quote
 from sme_agent.relevance import names
 from sme_knowledge.retrieval import Match
-from sme_memory.incident import Diagnosis
+from sme_memory.incident import Claim, Diagnosis
 from sme_tools.analysis.digest import FEWEST_CHARS, digest
 from sme_tools.checks.conditions import Holds
 from sme_tools.checks.finding import SEVERITIES, Finding
 from sme_tools.probes.registry import probes
 
+MOST_NEAR = 3
 SAMPLES = 4
 """The level of probes that count for a while: their output tells nobody anything unread."""
 
@@ -78,6 +80,7 @@ class Brief:
         holding = [r for r in case.recognised if isinstance(r.verdict, Holds)]
         roots = [f for _, f, cause in findings[: detail.findings] if cause is None]
         rules = diagnose(case) if case.facts else None
+        unnamed = [c for c in rules.root_causes if c.finding is None] if rules else []
         blamed = [f for f in ordered if rules and f.fingerprint in _blamed(rules)]
         return self.present.text(
             "case",
@@ -90,7 +93,8 @@ class Brief:
             more=len(ordered) - detail.findings,
             recognised=_known(holding, ordered, {*map(id_of, blamed)}, case, detail),
             deeper=self._deeper(blamed, detail.deeper_chars),
-            near=_near(case, holding, most=max(detail.findings // 15, 1)),
+            near=_near(case, holding, most=MOST_NEAR if detail.lists_probes else 1),
+            lines={c.known_issue: _line_of(_as_finding(c, holding), case) for c in unnamed},
             rules=rules,
             seen_before=case.seen_before,
             unread=unread(case),
@@ -134,11 +138,28 @@ def _blamed(rules: Diagnosis) -> set[str | None]:
 
 
 def _line_of(finding: Finding, case: Case) -> str:
-    """The line that the finding rests on, its blanks made one; empty if no line names it."""
-    for id in finding.evidence:
-        if id in case.evidence and (lines := quote(finding, case.evidence[id], most=1)):
-            return f"{id}: " * (len(finding.evidence) > 1) + " ".join(lines[0].split())
-    return ""
+    """The line that the finding rests on, its blanks made one; else where its output begins."""
+    items = [case.evidence[id] for id in finding.evidence if id in case.evidence]
+    telling = ((item, line) for item in items for line in quote(finding, item, most=1))
+    first = ((i, line[:MAX_LINE]) for i in items for line in i.stdout.splitlines() if line.strip())
+    item, line = next(chain(telling, first), (None, ""))
+    return " ".join(line.split()) + (f" [{item.id}]" if item and len(items) > 1 else "")
+
+
+def _as_finding(claim: Claim, holding: list[Recognised]) -> Finding:
+    """A known issue that no finding names, in the form in which its lines are looked for."""
+    seen = next(r for r in holding if r.issue.id == claim.known_issue)
+    items = seen.verdict.items if isinstance(seen.verdict, Holds) else ()
+    return Finding(
+        check=seen.issue.id,
+        host=seen.host,
+        subject="host",
+        severity=seen.issue.severity,
+        title=seen.issue.title,
+        remedy="",
+        evidence=tuple(claim.evidence),
+        facts=next(iter(items), {}),
+    )
 
 
 def _known(

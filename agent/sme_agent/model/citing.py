@@ -6,6 +6,7 @@ for its latest output, and a quote that the rules rest on for what they rest on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sme_agent.case import Case
@@ -17,6 +18,9 @@ from sme_tools.checks.finding import Finding
 
 TELLING_CHARS = 12
 """A quote of fewer does not tell which cause is meant."""
+
+_MARKS = re.compile(r"^\s*>\s+|\s+\[\S+/\S+#\d+\]$")
+"""What the case puts around a line: the mark before it, the id of its output behind it."""
 
 
 def as_meant(stated: Conclude, bench: Bench) -> Conclude:
@@ -35,7 +39,11 @@ def _cause(cause: Cause, bench: Bench, roots: list[Claim]) -> Cause:
     cited = [id for told in cause.evidence for id in _ids(told, host, bench)]
     if not cited and finding is not None:
         cited = list(finding.evidence)
-    update: dict[str, object] = {"host": host, "evidence": list(dict.fromkeys(cited))}
+    update: dict[str, object] = {
+        "host": host,
+        "evidence": list(dict.fromkeys(cited)),
+        "quotes": [_MARKS.sub("", quote) for quote in cause.quotes],
+    }
     if finding is not None and not cause.finding:
         update["finding"] = id_of(finding)
     if root := next((one for one in roots if _is_about(one, cause, finding, host)), None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from sme_agent.model.arguments import Look, ReadFile, ReadLogs, Run
@@ -18,13 +19,21 @@ _SPAN = re.compile(r"(\d+)\s*(s|m|min|h|d|w)(?:\s+ago)?")
 def look(asked: Look, bench: Bench) -> Wanted:
     """Probes by id or by domain."""
     ids = [id for pattern in asked.probes for id in _matching(pattern)]
-    unknown = [pattern for pattern in asked.probes if not _matching(pattern)]
-    if unknown:
-        domains = {word.split(".")[0] for word in unknown}
-        near = [id for id in probes() if id.split(".")[0] in domains] or _domains()
-        raise bench.no_such("probe", unknown[0], near)
+    if not ids:
+        raise bench.no_such("probe", asked.probes[0], near_probes(asked.probes))
     host = bench.host(asked.host)
     return Wanted(ProbeRequest(host=host, probes=list(dict.fromkeys(ids)), why=asked.why))
+
+
+def unknown_probes(patterns: Sequence[str]) -> list[str]:
+    """Those that match no probe; the others of the same call run."""
+    return [pattern for pattern in patterns if not _matching(pattern)]
+
+
+def near_probes(unknown: Sequence[str]) -> list[str]:
+    """The probes that may be meant: those of the same domains, or else the domains."""
+    domains = {word.split(".")[0] for word in unknown}
+    return [id for id in probes() if id.split(".")[0] in domains] or _domains()
 
 
 def _matching(pattern: str) -> list[str]:

@@ -34,14 +34,18 @@ class Presenter:
     def evidence(self, items: Sequence[Evidence], most_chars: int) -> str:
         """Several outputs, each with its id, in at most about so many characters."""
         each = max(most_chars // max(len(items), 1), FEWEST_CHARS)
-        return "\n\n".join(self._one(item, each) for item in items)
+        if len(items) < 2:
+            return "".join(self._one(item, each) for item in items)
+        # A fence around each would take more than most outputs do.
+        shown = "\n\n".join(self._one(item, each, in_fence=True) for item in items)
+        return self.fenced(shown, f"{len(items)} outputs, each under its id", len(shown))
 
     def named(self, item: Evidence) -> Evidence:
         """The output with its command in one line, in which no name of a host opens a fence."""
         command = one_line(item.command).replace(self.fence.marker, "[marker]")
         return item.model_copy(update={"command": command})
 
-    def _one(self, item: Evidence, most_chars: int) -> str:
+    def _one(self, item: Evidence, most_chars: int, *, in_fence: bool = False) -> str:
         shown = digest(output_of(item), most_chars=max(most_chars, FEWEST_CHARS))
         body = shown.render()
         return self.text(
@@ -50,7 +54,7 @@ class Presenter:
             probe=probe.summary if (probe := probes().get(item.step)) else "",
             lines=shown.total_lines,
             whole=shown.is_whole,
-            body=self.fenced(body, item.id, len(body)) if body.strip() else "",
+            body=self.fenced(body, item.id, len(body)) if body.strip() and not in_fence else body,
         )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from sme_agent.case import Case
 from sme_agent.llm.messages import ToolCall, ToolMessage
+from sme_agent.model.arguments import Look
 from sme_agent.model.bench import id_of
+from sme_agent.model.host_tools import near_probes, unknown_probes
 from sme_agent.model.presenting import Presenter
 from sme_agent.state import CallAnswer
 from sme_tools.actions.outcome import STATE_IN_WORDS
@@ -53,7 +55,17 @@ class Results:
         if call.name == "read_logs" and items:
             return self._log(items[0], most_chars)
         shown = self._present.evidence(items, most_chars)
-        return f"{self._looked()}\n\n{shown}" if call.name == "look" else shown
+        return f"{self._looked()}\n\n{shown}{self._unknown(call)}" if call.name == "look" else shown
+
+    def _unknown(self, call: ToolCall) -> str:
+        """What of a look there is no probe for, while the rest ran."""
+        asked = Look.model_validate({**call.arguments, "host": "any", "why": "any"})
+        unknown = unknown_probes(asked.probes)
+        if not unknown:
+            return ""
+        near = near_probes(unknown)
+        said = self._present.text("no_such", kind="probe", wanted=", ".join(unknown), near=near)
+        return f"\n\n{said}"
 
     def _log(self, item: Evidence, most_chars: int) -> str:
         if not item.stdout.strip():
