@@ -103,12 +103,12 @@ def _link(text: str) -> list[str]:
 
 
 def _value(text: str) -> list[str]:
-    """Of an option's value: a host, a URL, a text of `key=value` that holds one, a socket."""
+    """Of an option's value: a host, a URL, a text of `key=value` that holds one."""
     if "://" in text or text.startswith("//"):
         return _link(text)
     if re.search(r"[\s=]", text):
-        return addresses.mentioned(text)
-    return [] if text.startswith(("/", "@/")) else addresses.host_outside(text)
+        return addresses.mentioned(re.sub(r"[/~]", " ", text))  # none of it is a path
+    return addresses.host_outside(text)
 
 
 def _url(text: str) -> list[str]:

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from sme_tools.safety.policy.addresses import carried, is_well_known, mentioned, outside
+from sme_tools.safety.policy.addresses import (
+    carried,
+    host_outside,
+    is_well_known,
+    mentioned,
+    outside,
+)
 from sme_tools.safety.policy.arguments import Arguments, take_apart
 from sme_tools.safety.policy.program import Spec
 from sme_tools.safety.policy.reach import IMAGES
@@ -76,7 +82,7 @@ def _reached(spec: Spec, found: Arguments) -> list[str]:
     for option, words in found.values.items():
         texts = [word.text if word.known else "…" for word in words]
         if option in _NAMING:
-            asked += [host for text in texts for host in [*outside(text), *mentioned(text)]]
+            asked += [host for text in texts for host in [*host_outside(text), *mentioned(text)]]
         elif option in _DATA:
             asked += [host for text in texts for host in carried(f"?{text}")]
         elif option in ("-H", "--header"):
