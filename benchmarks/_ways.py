@@ -72,7 +72,7 @@ def _said(chunk: dict[str, list[dict[str, dict[str, str]]]]) -> Iterator[str]:
 
 
 def litellm(base: str, open_: ExitStack) -> Way:
-    """litellm alone, with no transport of ours."""
+    """litellm alone, over our connection: it is the only one that it has in our process."""
     from sme_agent.llm.litellm_start import start
 
     completion = start().completion
