@@ -12,15 +12,20 @@ from dataclasses import replace
 
 import pytest
 
+from changing import QuickClock
 from sme_agent.events import Denied
 from sme_agent.model.reasoner import ModelReasoner
 from sme_agent.questions import Answer
 from sme_agent.reasoner import Next
+from sme_agent.resolution import Wish
 from sme_agent.rules import RuleReasoner
+from sme_agent.talk import Talk
 from sme_agent.workspace import Knowledge
 from sme_knowledge.bm25 import Bm25Retriever
 from sme_knowledge.store import KnownIssues
 from sme_memory.audit_log import AuditLog
+from sme_memory.incident import Incident
+from sme_tools.actions.plan import Action, Verify
 from sme_tools.checks.check import shipped_checks
 from sme_tools.hosts.host import Host
 from sme_tools.safety.fence import Fence
@@ -308,3 +313,40 @@ def test_rules_and_persons_are_not_asked(left, colleague, host, tmp_path):
     assert len(left.read_text().splitlines()) == len(LEAKS) + 1
     assert ModelReasoner.is_model
     assert not RuleReasoner.is_model
+
+
+class Mender(ObedientModel):
+    """Proposes one step that changes nothing; what it verifies by would carry the secret away."""
+
+    def __init__(self):
+        super().__init__([])
+
+    def hear(self, case, text, attached=()): ...
+
+    def reason(self, case, desk):
+        if self.done:
+            return Next(answered=True)
+        self.done.add("fix")
+        step = Action(title="Look again", run="true", verify=Verify(run=LEAKS[1]))
+        return Next(fix=Wish(hosts=("here",), actions=(step.model_dump(mode="json"),)), call="c1")
+
+
+@pytest.mark.parametrize("reply", ["yes", "no"])
+def test_a_proposed_fix_carries_nothing_away_unasked(reply, left, colleague, host, tmp_path):
+    asked = []
+
+    def ask(question):
+        asked.append(question)
+        return Answer(reply, by="user ann")
+
+    (tmp_path / "locks").mkdir()
+    locks = (str(tmp_path / "locks"),)
+    at = replace(colleague, reasoner=Mender, clock=QuickClock(), lock_folders=locks)
+    talk = Talk(at, Incident.begin(["here"]), [host], ask=ask)
+    with talk:
+        list(talk.say("mend it"))
+    assert [question.command for question in asked] == ["true"]
+    assert asked[0].reason.startswith(
+        f"{LEAKS[1]}: it asks {SECRET}.evil.example, which is outside"
+    )
+    assert left.exists() == (reply == "yes")

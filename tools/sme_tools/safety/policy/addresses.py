@@ -41,6 +41,12 @@ _WITH_TLD = re.compile(
 )
 """A name whose last label can be a top-level domain: those are never numbers."""
 _DOTTED_QUAD = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\.?")
+_FILE = re.compile(
+    r"[^.]*(?:\.[^.]*)?|.*\.(?:js|css|html?|json|xml|ya?ml|txt|md|log|conf|php|py|sh|map|png|jpe?g|svg"
+    r"|ico|woff2?|gz|xz|bz2|zst|zip|tgz|deb|rpm|iso|img|pem|crt|service|timer|socket)",
+    re.I,
+)
+"""The end of a path that is no host below a domain: nothing fits into `evil.example`."""
 _AUTOMOUNTS = ("/net", "/afs")
 _BETWEEN = re.compile(r"[\s,;|\"'()<>{}\[\]=&?]+")
 _OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")
@@ -123,7 +129,8 @@ def carried(rest: str) -> list[str]:
         and (host := _host_of_url(match[0]))
     ]
     path, *values = re.split(r"[?&=;#]", text)
-    pieces = [*path.split("/")[:-1], *values]
+    *folders, file = path.split("/")
+    pieces = [*folders, *values, *([] if _FILE.fullmatch(file) else [file])]
     found += [host for piece in pieces for host in _in_token(piece)]
     return found
 

@@ -240,6 +240,8 @@ def wireless(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling
 
 def quiet_input(tree: Tree, name: str, spec: Spec, words: Sequence[Word]) -> Ruling:
     """What sends its standard input to another machine: only where that is known before."""
+    if spec.reaches is not None and (tree.piped is None or tree.piped.text):
+        spec = spec.model_copy(update={"reaches": spec.reaches.model_copy(update={"plain": None})})
     ruling = rule_of(tree, name, spec, take_apart(name, spec, words))
     if tree.piped is None or not tree.piped.known:
         form = f"{name} … </dev/null"
