@@ -6,6 +6,7 @@ SME_CASSETTES=record pytest tests/agent/llm/test_cassettes.py     records them a
 import json
 import socket
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import yaml
@@ -165,6 +166,7 @@ def open_talk(colleague, host_that_prints, own_folders, tmp_path, monkeypatch):
         options["api_key"] = "env:A_KEY"
         settings = Settings(models=("play", "rules"), model={"play": options})
 
+        @cache  # one for all: each asks the server once what the model can do
         def gateway(session):
             return Gateway(
                 chain(settings),
@@ -178,6 +180,7 @@ def open_talk(colleague, host_that_prints, own_folders, tmp_path, monkeypatch):
         means = Means(
             gateway=gateway,
             summaries=gateway,
+            teaching=gateway,
             conversations=ConversationStore(tmp_path / "conversations.db"),
             prompts=Prompts(),
             lessons=Lessons(
