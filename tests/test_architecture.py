@@ -55,8 +55,14 @@ HEAVY = {
 }
 """Loaded where they are used: `sme --help` and tab completion stay quick without them."""
 
-MAY_CATCH_ALL = {"cli/sme_cli/app.py:main"}
-"""The outermost edge, where any error becomes a message and an exit code."""
+MAY_CATCH_ALL = {
+    "cli/sme_cli/app.py:main",
+    "agent/sme_agent/llm/attempt.py:_answer",
+    "agent/sme_agent/llm/reading.py:_answer",
+    "agent/sme_agent/llm/reading.py:_read",
+}
+"""The outermost edge, where any error becomes a message and an exit code; and the edge to litellm,
+which raises whatever it stumbles over: there it becomes a ModelError."""
 
 SOURCES = sorted(
     path

@@ -13,6 +13,7 @@ from sme_agent.events import (
     HostFailed,
     StepStarted,
 )
+from sme_agent.mended import is_resolved
 from sme_agent.reach import Plan
 from sme_agent.reasoner import Desk, Next
 from sme_agent.recall import recall
@@ -145,7 +146,7 @@ class Nodes:
         if state["ending"] != "concluded" or incident.diagnosis is None:
             incident.diagnosis = diagnose(self._case)
         incident.priority = priority(self._case)
-        incident.status = "diagnosed"
+        incident.status = "resolved" if state["made"] and _is_over(incident) else "diagnosed"
         incident.ended_at = datetime.now(UTC)
         self._save("analyze", incident.diagnosis.summary)
         return state
@@ -268,6 +269,13 @@ def _same(one: Request, other: Request) -> bool:
         and "command" in other
         and (one["host"], one["command"]) == (other["host"], other["command"])
     )
+
+
+def _is_over(incident: Incident) -> bool:
+    """Whether what the diagnosis names was mended, and is not found any more."""
+    found = {finding.fingerprint for finding in incident.findings}
+    causes = incident.diagnosis.root_causes if incident.diagnosis else []
+    return is_resolved(incident) and not any(cause.finding in found for cause in causes)
 
 
 def _what_came_of_the_fix(state: InvestigationState) -> list[CallAnswer]:

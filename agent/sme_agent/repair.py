@@ -7,6 +7,7 @@ stands; a node that runs again after a kill goes on from there.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 
 from sme_agent.events import Changing, Event, Planned, PlannedAction, Unplanned
@@ -136,6 +137,7 @@ class Repairs:
 
     def fix(self, state: InvestigationState) -> InvestigationState:
         """Keep the former state of the host, then run the step's command."""
+        self._remember_facts(self._changes.current(state["changes"]).change.plan.host)
         return self._go(state, "fix", {"lock", "prepare", "apply"})
 
     def verify(self, state: InvestigationState) -> InvestigationState:
@@ -146,12 +148,22 @@ class Repairs:
         """Take back what was done, in reverse order, and look at what the host is like."""
         return self._go(state, "undo", {"lock", "undo", "close"})
 
+    def _remember_facts(self, host: str) -> None:
+        """Keep what is known of a host before the first change; what is learned is held to it."""
+        incident = self._case.incident
+        if host in incident.facts and host not in incident.facts_before:
+            incident.facts_before[host] = deepcopy(incident.facts[host])  # a later look adds to it
+            incident.findings_before += [one for one in incident.findings if one.host == host]
+
     def roll_out(self, state: InvestigationState) -> InvestigationState:
         """After the first host: the approved plan on the others, batch by batch."""
         from sme_tools.actions.rollout import roll_out
 
         by_host = {change.plan.host: change for change in self._changes.of(state["changes"])}
         waiting = [host for host, change in by_host.items() if change.phase != "ended"]
+
+        for host in waiting:
+            self._remember_facts(host)
 
         def change_one(host: str) -> Outcome:
             transaction = self._changes.transaction(by_host[host])

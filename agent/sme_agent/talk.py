@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from sme_agent.investigation import Colleague
 from sme_agent.questions import Ask, nobody
 from sme_agent.reach import Reach
 from sme_agent.reasoner import Desk, Reasoner
+from sme_agent.repair import Repairs
 from sme_agent.resolution import Wish
 from sme_agent.state import InvestigationState, new_state
 from sme_memory.incident import Incident, TimelineEntry
@@ -133,7 +134,13 @@ class Talk(Closing):
         yield from self._run(state)
 
     def go_on(self) -> Iterator[Event]:
-        """Go on with a turn that was killed or stopped, from the step it had reached."""
+        """Go on with a turn that was killed or stopped, from the step it had reached.
+
+        What is planned and not over is told again first.
+        """
+        changes = self._colleague.changes.to_resume(self.incident.id)
+        with closing(Repairs(self._workspace)) as repairs:
+            yield from [repairs.preview(change) for change in changes]
         yield from self._run(None)
 
     @property

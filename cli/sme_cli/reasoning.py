@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from sme_memory.evolution_log import EvolutionLog
     from sme_tools.safety.guard import Guard
     from sme_tools.settings import Settings
+
+TEACHING_WAIT_S = 10.0
+"""For a lesson, which somebody waits for who has had the answer."""
 
 
 def reasoner(
@@ -44,6 +48,9 @@ def _model_reasoner(
         Means(
             gateway=lambda session: gateway(settings, folder, session),
             summaries=lambda session: gateway(settings, folder, session, "summaries"),
+            teaching=lambda session: gateway(
+                settings, folder, session, most_wait_s=TEACHING_WAIT_S
+            ),
             conversations=ConversationStore(folder / "conversations.db"),
             prompts=prompts,
             lessons=Lessons(settings.knowledge_dir, changes, log, guard.redactor),
@@ -53,8 +60,14 @@ def _model_reasoner(
     )
 
 
-def gateway(settings: Settings, folder: Path, session: str, role: Role = "reasoning") -> Gateway:
-    """The way to the models of a role, for one session."""
+def gateway(
+    settings: Settings,
+    folder: Path,
+    session: str,
+    role: Role = "reasoning",
+    most_wait_s: float = inf,
+) -> Gateway:
+    """The way to the models of a role, for one session; retries wait at most so long."""
     from sme_agent.llm.chain import chain
     from sme_agent.llm.gateway import Gateway
     from sme_agent.llm.model import RULES
@@ -67,7 +80,7 @@ def gateway(settings: Settings, folder: Path, session: str, role: Role = "reason
         ledger=ModelLedger(folder / "models.db"),
         budget=settings.budget,
         session=session,
-        wait_budget_s=settings.model_wait_s,
+        wait_budget_s=min(settings.model_wait_s, most_wait_s),
         role=role,
         then=RULES,
         prompts=Prompts(settings.config_dir / "prompts"),

@@ -173,6 +173,10 @@ class Incident(_Record):
     """What was done about it, in order; a change that was resumed has the latest outcome."""
     facts: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """The facts document of each host, as the last look left it."""
+    facts_before: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """The same of hosts on which something was changed, as they were before."""
+    findings_before: list[Finding] = Field(default_factory=list)
+    """What the checks found there then."""
 
     @classmethod
     def begin(

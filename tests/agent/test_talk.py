@@ -72,6 +72,7 @@ def model_colleague(colleague, tmp_path, monkeypatch):
         means = Means(
             gateway=gateway,
             summaries=gateway,
+            teaching=gateway,
             conversations=ConversationStore(tmp_path / "conversations.db"),
             prompts=Prompts(),
             lessons=Lessons(

@@ -165,6 +165,7 @@ def values(case, colleague):
         "learn": {},
         "lesson_known": {"issue": "docker-root-full"},
         "lesson_lacks": {"missing": ["title", "symptoms"]},
+        "lesson_not_concerned": {"issue": "docker-root-full"},
         "lesson_signature": {"why": "it holds on no host"},
         "lesson_still_holds": {"host": "box"},
         "lesson_unproven": {},

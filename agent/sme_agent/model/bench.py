@@ -46,8 +46,10 @@ class Bench:
         return Refusal(self.present.text("no_such", kind=kind, wanted=name, near=list(near)))
 
     def finding(self, id: str) -> Finding | None:
-        """The finding with this id; None if there is none."""
-        return next((f for f in self.case.incident.findings if id_of(f) == id.strip("[]")), None)
+        """The finding with this id, also one that a change has made go away, or None."""
+        incident = self.case.incident
+        found = [*incident.findings, *incident.findings_before]
+        return next((one for one in found if id_of(one) == id.strip("[]")), None)
 
 
 def id_of(finding: Finding) -> str:

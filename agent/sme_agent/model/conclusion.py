@@ -11,15 +11,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sme_agent.case import Case
+from sme_agent.case import Case, Recognised
 from sme_agent.diagnosis import MOST_ROOTS, diagnose
 from sme_agent.model.arguments import Cause, Conclude
 from sme_agent.model.bench import Bench
+from sme_agent.model.covering import covering, faulty_facts
 from sme_agent.model.figures import unfounded
 from sme_agent.model.presenting import output_of
-from sme_agent.model.quoted import Quotable, bare
+from sme_agent.model.quoted import Quotable
 from sme_memory.incident import Claim, Diagnosis, NextStep, Quote, Verdict
-from sme_tools.checks.conditions import Clear
+from sme_tools.checks.conditions import Clear, Condition, FactContext
 from sme_tools.checks.finding import Finding
 
 
@@ -92,10 +93,11 @@ def _grave(case: Case) -> list[Finding]:
 
 def _claim(cause: Cause, bench: Bench, outputs: Quotable, doubt: str) -> Claim:
     finding = bench.finding(cause.finding) if cause.finding else None
-    issues = {issue.id for issue in bench.case.issues}
+    named = next((one for one in bench.case.issues if one.id == cause.known_issue), None)
+    issue = named or (covering(bench.case, finding) if finding else None)
     cited = [id for id in cause.evidence if id in bench.case.evidence]
     quotes = [
-        Quote(evidence=id, line=bare(quote))
+        Quote(evidence=id, line=outputs.printed(quote, id))
         for quote in cause.quotes
         if (id := outputs.where(quote, cited)) is not None
     ]
@@ -105,7 +107,7 @@ def _claim(cause: Cause, bench: Bench, outputs: Quotable, doubt: str) -> Claim:
         evidence=cited,
         quotes=quotes,
         finding=finding.fingerprint if finding else None,
-        known_issue=cause.known_issue if cause.known_issue in issues else None,
+        known_issue=issue.id if issue else None,
         supported=not doubt,
         doubt=doubt,
     )
@@ -175,7 +177,7 @@ def _contradicted(cause: Cause, bench: Bench) -> Iterator[str]:
         judged = [seen for seen in case.recognised if seen.issue.id == cause.known_issue]
         here = [seen for seen in judged if seen.host == cause.host]
         if any(
-            isinstance(seen.verdict, Clear)
+            _was_clear(seen, case)
             and seen.issue.signature is not None
             and seen.issue.signature.rules_out
             for seen in here
@@ -200,6 +202,15 @@ def _victim_shown(cause: Cause, case: Case) -> Finding | None:
 def _names(text: str, finding: Finding) -> bool:
     subject = finding.subject.split(":")[0].removesuffix(".service")
     return re.search(rf"(?<![\w-]){re.escape(subject)}(?![\w-])", text) is not None
+
+
+def _was_clear(seen: Recognised, case: Case) -> bool:
+    """Whether the signature does not hold, and did not before anything was changed."""
+    if seen.host not in case.incident.facts_before or seen.issue.signature is None:
+        return isinstance(seen.verdict, Clear)
+    signature, facts = seen.issue.signature, faulty_facts(case)[seen.host]
+    condition = Condition.compile(signature.when, signature.each)
+    return isinstance(condition.evaluate(FactContext(facts)), Clear)
 
 
 def _origin_of(finding: Finding, case: Case) -> Finding | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sme_agent.events import Learned
 from sme_agent.llm.events import Answered
 from sme_agent.llm.messages import Message, UserMessage
@@ -14,7 +12,6 @@ from sme_agent.model.lessons import Lessons
 from sme_agent.model.means import Answering
 from sme_agent.model.uses import result
 from sme_prompts.load import Prompts
-from sme_tools.facts import Facts
 
 MOST_ATTEMPTS = 3
 """At a lesson that can be kept."""
@@ -25,12 +22,10 @@ def learn(
     lessons: Lessons,
     bench: Bench,
     prompts: Prompts,
-    faulty: Mapping[str, Facts],
 ) -> Learned | None:
     """Ask for a lesson until one can be kept; None if there is nothing to ask about.
 
-    `faulty` are the facts of hosts as they were before something was changed. What the model says
-    meanwhile is not shown: the conversation is over for the person.
+    What the model says meanwhile is not shown: the conversation is over for the person.
 
     Raises:
         ModelError, Interrupted, StateError
@@ -53,7 +48,7 @@ def learn(
         if call is None:
             return None
         try:
-            return lessons.keep(toolbox.checked(call, bench), bench, said.model, faulty)
+            return lessons.keep(toolbox.checked(call, bench), bench, said.model)
         except Refusal as refusal:
             told += [said, result(call, refusal.text, failed=True)]
     return Learned("skip", "", "what the model proposed could not be verified")

@@ -7,7 +7,7 @@ the facts of the host that had the fault, and no longer where it was mended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from sme_agent.case import Case
 from sme_agent.events import Learned
 from sme_agent.model.arguments import SaveLesson
 from sme_agent.model.bench import Bench, Refusal
+from sme_agent.model.covering import covering, faulty_facts
 from sme_knowledge.known_issue import KnownIssue
 from sme_knowledge.writing import save, updated
 from sme_memory.changes import ChangeStore
@@ -25,8 +26,8 @@ from sme_memory.evolution_log import EvolutionLog
 from sme_memory.incident import Claim, Incident, Repair
 from sme_tools.actions.plan import Action
 from sme_tools.checks.conditions import Clear, Condition, FactContext, Holds
+from sme_tools.checks.finding import Finding
 from sme_tools.errors import CheckInvalid, KnownIssueInvalid
-from sme_tools.facts import Facts
 from sme_tools.safety.redaction import Redactor
 
 SOURCE = "an incident on this machine"
@@ -59,7 +60,7 @@ class Lessons:
         """What the model is told of an incident that it may learn from."""
         case = bench.case
         causes = {claim.finding for claim in _claims(case.incident)}
-        found = [f for f in case.incident.findings if f.fingerprint in causes]
+        found = [f for f in _findings(case) if f.fingerprint in causes]
         checks = {check.id: check for check in case.checks}
         plans = [self._changes.load(one.change).plan for one in _held(case.incident)]
         story = bench.present.text(
@@ -73,10 +74,8 @@ class Lessons:
         fenced = bench.present.fenced(story, "the incident", len(story))
         return f"{bench.present.text('learn')}\n\n{fenced}"
 
-    def keep(
-        self, lesson: SaveLesson, bench: Bench, model: str, faulty: Mapping[str, Facts]
-    ) -> Learned:
-        """Write the lesson down; `faulty` are facts as they were before a change, by host.
+    def keep(self, lesson: SaveLesson, bench: Bench, model: str) -> Learned:
+        """Write the lesson down.
 
         Raises:
             Refusal: something in it is not verified, or not right; says what, for the model.
@@ -88,7 +87,7 @@ class Lessons:
         if lesson.kind == "update":
             issue = self._updated(lesson, bench)
         else:
-            issue = self._new(lesson, bench, faulty)
+            issue = self._new(lesson, bench)
         try:
             path = save(issue, self._folder, replace=lesson.kind == "update")
         except KnownIssueInvalid as error:
@@ -111,15 +110,20 @@ class Lessons:
         if old is None:
             near = [match.issue.id for match in bench.case.near]
             raise bench.no_such("known issue", lesson.issue, near)
-        return updated(
-            old,
-            on=datetime.now(UTC).date(),
-            symptoms=lesson.symptoms,
-            incidents=[bench.case.incident.id],
-            story_addition=self._redactor.text(lesson.story or lesson.reason),
-        )
+        if old.id not in _concerned(bench.case):
+            raise Refusal(bench.present.text("lesson_not_concerned", issue=old.id))
+        try:
+            return updated(
+                old,
+                on=datetime.now(UTC).date(),
+                symptoms=self._clean(lesson.symptoms),
+                incidents=[bench.case.incident.id],
+                story_addition=self._redactor.text(lesson.story or lesson.reason),
+            )
+        except KnownIssueInvalid as error:
+            raise Refusal(str(error)) from error
 
-    def _new(self, lesson: SaveLesson, bench: Bench, faulty: Mapping[str, Facts]) -> KnownIssue:
+    def _new(self, lesson: SaveLesson, bench: Bench) -> KnownIssue:
         case = bench.case
         claim = _proven(case, bench)
         missing = [
@@ -129,8 +133,9 @@ class Lessons:
         ]
         if missing:
             raise Refusal(bench.present.text("lesson_lacks", missing=missing))
-        if any(one.id == lesson.issue for one in case.issues):
-            raise Refusal(bench.present.text("lesson_known", issue=lesson.issue))
+        known = claim.known_issue or lesson.issue
+        if any(one.id == known for one in case.issues):
+            raise Refusal(bench.present.text("lesson_known", issue=known))
         document = {
             "id": lesson.issue,
             "title": lesson.title,
@@ -149,7 +154,7 @@ class Lessons:
             "story": self._redactor.text(lesson.story or ""),
         }
         if lesson.signature:
-            _must_tell(lesson, bench, faulty)
+            _must_tell(lesson, bench, claim)
             document["signature"] = {"when": lesson.signature, "each": lesson.each}
         try:
             return KnownIssue.model_validate(self._clean(document))
@@ -165,9 +170,14 @@ class Lessons:
 
     def _steps(self, case: Case, claim: Claim) -> Iterator[dict[str, Any]]:
         """The steps that held; without any, the finding's own advice, for a person."""
-        for repair in _held(case.incident):
-            for action in self._changes.load(repair.change).plan.actions:
-                yield _step(action)
+        held = _held(case.incident)
+        # What a known issue's own resolution mended is known already.
+        plans = [self._changes.load(one.change).plan for one in held if one.issue is None]
+        plans = plans or [self._changes.load(one.change).plan for one in held]
+        if plans:
+            steps = [_step(action) for plan in plans for action in plan.actions]
+            # The same was done on each host of several.
+            yield from (step for at, step in enumerate(steps) if step not in steps[:at])
             return
         finding = next((f for f in case.incident.findings if f.fingerprint == claim.finding), None)
         advice = case.incident.diagnosis.next_steps if case.incident.diagnosis else []
@@ -192,6 +202,17 @@ def _claims(incident: Incident) -> list[Claim]:
     return incident.diagnosis.root_causes if incident.diagnosis else []
 
 
+def _concerned(case: Case) -> set[str]:
+    """The known issues that the incident had: by signature, by a proven cause, or by what held."""
+    holding = {r.issue.id for r in case.recognised if isinstance(r.verdict, Holds)}
+    proven = {claim.known_issue for claim in _claims(case.incident) if claim.supported}
+    causes = {claim.finding for claim in _claims(case.incident) if claim.supported}
+    covered = [covering(case, one) for one in _findings(case) if one.fingerprint in causes]
+    known = {issue.id for issue in covered if issue is not None}
+    mended = {one.issue for one in _held(case.incident)}
+    return holding | known | {id for id in proven | mended if id is not None}
+
+
 def _proven(case: Case, bench: Bench) -> Claim:
     """The cause that the lesson is about. Raises Refusal: none was proven."""
     claim = next((one for one in _claims(case.incident) if one.supported), None)
@@ -201,22 +222,32 @@ def _proven(case: Case, bench: Bench) -> Claim:
 
 
 def _severity(case: Case, claim: Claim) -> str:
-    found = [f for f in case.incident.findings if f.fingerprint == claim.finding]
+    found = [f for f in _findings(case) if f.fingerprint == claim.finding]
     return found[0].severity if found else "medium"
 
 
 def _step(action: Action) -> dict[str, Any]:
-    verify = {"when": action.verify.when} if action.verify.when else {"run": action.verify.run}
+    verify: dict[str, Any] = {"when": action.verify.when}
+    if action.verify.run:
+        verify = {"run": action.verify.run, "exit_codes": list(action.verify.exit_codes)}
     return {
         "title": action.title,
         "run": action.run,
         "undo": action.undo,
         "verify": verify,
         "keep_files": list(action.keep_files),
+        "pre_state": list(action.pre_state),
+        "timeout_s": action.timeout_s,
+        "hold_s": action.hold_s,
     }
 
 
-def _must_tell(lesson: SaveLesson, bench: Bench, faulty: Mapping[str, Facts]) -> None:
+def _findings(case: Case) -> list[Finding]:
+    """The findings, and those that a change has made go away."""
+    return [*case.incident.findings_before, *case.incident.findings]
+
+
+def _must_tell(lesson: SaveLesson, bench: Bench, claim: Claim) -> None:
     """A signature has to hold where the fault was, and not where it is mended. Raises Refusal."""
     case = bench.case
     assert lesson.signature is not None
@@ -224,19 +255,19 @@ def _must_tell(lesson: SaveLesson, bench: Bench, faulty: Mapping[str, Facts]) ->
         condition = Condition.compile(lesson.signature, lesson.each)
     except (CheckInvalid, ValueError) as error:
         raise Refusal(bench.present.text("lesson_signature", why=str(error))) from error
-    then = {
-        host: condition.evaluate(FactContext(f)) for host, f in {**case.facts, **faulty}.items()
-    }
-    holding = [host for host, verdict in then.items() if isinstance(verdict, Holds)]
+    then = {host: condition.evaluate(FactContext(f)) for host, f in faulty_facts(case).items()}
+    holding = {host for host, verdict in then.items() if isinstance(verdict, Holds)}
     if not holding:
         clear = any(isinstance(verdict, Clear) for verdict in then.values())
-        why = (
-            "it holds on no host"
-            if clear
-            else f"it can't be judged: {next(iter(then.values()), '')}"
-        )
+        unknown = f"it can't be judged: {next(iter(then.values()), 'there are no facts')}"
+        why = "it holds on no host" if clear else unknown
         raise Refusal(bench.present.text("lesson_signature", why=why))
-    for host in {one.host for one in _held(case.incident)} & {*holding} & {*faulty}:
-        looked_again = case.facts[host].document() != faulty[host].document()
+    finding = next((f for f in _findings(case) if f.fingerprint == claim.finding), None)
+    where = finding.host if finding else claim.host
+    if where in then and where not in holding:
+        why = f"it does not hold on {where}, which has the fault"
+        raise Refusal(bench.present.text("lesson_signature", why=why))
+    for host in {one.host for one in _held(case.incident)} & holding & {*case.facts}:
+        looked_again = case.incident.facts.get(host) != case.incident.facts_before.get(host)
         if looked_again and isinstance(condition.evaluate(FactContext(case.facts[host])), Holds):
             raise Refusal(bench.present.text("lesson_still_holds", host=host))

@@ -51,6 +51,8 @@ class Means:
     """Opens the way to the models for a session, by its id."""
     summaries: Callable[[str], Answering]
     """The same for the models that sum up long conversations."""
+    teaching: Callable[[str], Answering]
+    """The same for what is asked when an incident is over, and nobody wants to wait for long."""
     conversations: ConversationStore
     prompts: Prompts
     lessons: Lessons

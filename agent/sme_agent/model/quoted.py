@@ -53,6 +53,13 @@ class Quotable:
         """The first of these outputs that has the quote; None if none does."""
         return next((id for id in ids if self._has(id, quote)), None)
 
+    def printed(self, quote: str, id: str) -> str:
+        """The quote with the blanks that the output has; as it is given if that is not all."""
+        told = bare(quote)
+        pattern = r"[^\S\n]+".join(map(re.escape, told.split()))
+        found = re.search(pattern, output_of(self._evidence[id])) if pattern else None
+        return found[0] if found else told
+
     def _has(self, id: str, quote: str) -> bool:
         if id not in self._forms:
             output = output_of(self._evidence[id])

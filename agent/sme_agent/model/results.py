@@ -84,7 +84,11 @@ class Results:
         text = self._present.text(
             "looked",
             new=[(id_of(now[one]), now[one], graph.cause_of(one)) for one in new],
-            gone=[title for print_, title in self._told.items() if print_ not in now],
+            gone=[
+                f"F{print_[:6]} {title}"
+                for print_, title in self._told.items()
+                if print_ not in now
+            ],
             ids={print_: id_of(finding) for print_, finding in now.items()},
         )
         self._told = {print_: finding.title for print_, finding in now.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 from sme_agent.case import Case
@@ -21,7 +20,6 @@ from sme_agent.model.results import Results
 from sme_agent.model.speaking import Speaker
 from sme_agent.model.uses import Uses, result
 from sme_agent.reasoner import Desk, Next
-from sme_tools.facts import Facts
 from sme_tools.hosts.evidence import Evidence
 
 MOST_CIRCLES = 2
@@ -46,7 +44,6 @@ class Turns:
         self._loops = LoopDetector()
         self._returned = False
         """Whether a conclusion was given back in this turn."""
-        self._faulty: dict[str, Facts] = {}
 
     def hear(self, text: str, attached: Sequence[Evidence] = ()) -> None:
         """Begin a turn with what a person says. Raises StateError."""
@@ -92,8 +89,8 @@ class Turns:
         for call in self.conversation.pending():
             self._add(call, "interrupted", failed=True)
         lessons, prompts = self._means.lessons, self._means.prompts
-        gateway = self.speaker.gateway
-        if learned := learn(gateway, lessons, self._bench(desk), prompts, self._faulty):
+        gateway = self._means.teaching(self.case.incident.id)
+        if learned := learn(gateway, lessons, self._bench(desk), prompts):
             desk.tell(learned)
 
     def note_what_rules_found(self) -> None:
@@ -143,7 +140,6 @@ class Turns:
         if uses.requests:
             return Next(requests=uses.requests)
         if uses.fix:
-            self._faulty = self._faulty or copy.deepcopy(self.case.facts)
             call, wish = uses.fix
             return Next(fix=wish, call=call.id)
         if uses.question:

@@ -215,9 +215,9 @@ class Showing:
         if event.kind == "skip":
             self._note(f"nothing new is learned: {event.reason}")
             return
-        kind = "a new known issue" if event.kind == "new" else "a known issue is enriched"
+        kind = "a candidate for a known issue" if event.kind == "new" else "more about a known issue"
         where = f" ({event.path})" if event.path else ""
-        self._note(f"learned, as a candidate: {kind}, {event.issue}{where}", "green")
+        self._note(f"learned: {event.issue}, {kind}{where}", "green")
 
     def _on_denied(self, event: Denied) -> None:
         self._warn(f"{event.host}: did not run {event.command}: {event.reason}")
