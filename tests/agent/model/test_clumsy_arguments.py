@@ -5,7 +5,9 @@ import pytest
 from model_cases import bench_for, case_of
 from sme_agent.llm.messages import ToolCall
 from sme_agent.model import toolbox
+from sme_agent.model.arguments import Conclude
 from sme_agent.model.bench import Concluding, Refusal, Wanted, id_of
+from sme_agent.model.conclusion import diagnosis
 from sme_prompts.load import Prompts
 
 CAUSE = {"text": "it is full", "quotes": "/dev/md0 ext4 3844552992 3844400000 152992 100% /srv"}
@@ -122,3 +124,15 @@ def test_the_probes_that_exist_run_though_others_do_not(use):
     assert outcome.request["probes"] == ["storage.smart"]
     with pytest.raises(Refusal, match=r"storage\.printer.*storage\.smart"):
         use("look", probes=["storage.printer"])
+
+
+def test_a_quote_is_kept_as_the_output_has_it(conclude, bench):
+    stated = conclude([CAUSE | {"evidence": "storage.filesystems"}])
+    made = diagnosis(as_stated(stated), bench, "model play")
+    (quote,) = made.root_causes[0].quotes
+    assert quote.line in bench.case.evidence[quote.evidence].stdout
+    assert quote.line.split() == CAUSE["quotes"].split()
+
+
+def as_stated(cause):
+    return Conclude(summary="s", causes=[cause], verdict="cause-found", confidence="high")
