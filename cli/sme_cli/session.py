@@ -164,15 +164,18 @@ def colleague(
     guard: Guard,
     folder: Path | None = None,
     pause: Pause = nullcontext,
+    by_rules: bool = False,
 ) -> Colleague:
     """Everything an investigation needs; `folder` is for its state, else it is the user's own.
 
-    `pause` frees the terminal for a question.
+    `pause` frees the terminal for a question. `by_rules`: no model is asked, whatever is set.
 
     Raises:
         StateError: the user's state folder can't be made or written to.
     """
     from sme_agent.investigation import Colleague
+    from sme_agent.rules import RuleReasoner
+    from sme_cli.reasoning import reasoner
     from sme_memory.approvals import Approvals
     from sme_memory.changes import ChangeStore
     from sme_memory.evolution_log import EvolutionLog
@@ -181,16 +184,18 @@ def colleague(
 
     chosen = settings()
     folder = folder or state_folder(chosen)
+    changes, log = ChangeStore(folder / "changes.db"), EvolutionLog(folder / "evolution.jsonl")
     return Colleague(
         load_knowledge=knowledge,
         incidents=IncidentStore(folder / "incidents.db"),
-        log=EvolutionLog(folder / "evolution.jsonl"),
+        log=log,
         checkpoints=folder / "checkpoints.db",
-        changes=ChangeStore(folder / "changes.db"),
+        changes=changes,
         approvals=Approvals(folder / "approvals.db", guard),
         open_transport=partial(open_transport, guard=guard, pause=pause),
         timeout_s=timeout_s or chosen.timeout_s,
         guard=guard,
+        reasoner=RuleReasoner if by_rules else reasoner(chosen, folder, changes, log, guard),
         house=house,
     )
 
