@@ -32,6 +32,7 @@ LONGEST = {
     "16 loops within each other": "for i in a b c d; do " * 16 + "ls" + "; done" * 16,
     "values of values": "a=x; " + "; ".join(["a=$a$a$a$a"] * 40) + "; echo $a",
     "functions of functions": ";".join(f"f{n}() {{ f{n + 1}; f{n + 1}; }}" for n in range(40)),
+    "a name of 7,000 labels": "pg_isready -d 'host=" + "a." * 7000 + "1'",
     "3,000 literals of Python": "python3 -c '" + '"a"+' * 3000 + "'",
 }
 

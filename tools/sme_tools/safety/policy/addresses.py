@@ -35,11 +35,9 @@ _INSIDE = tuple(
 read as one of them."""
 _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*:)*(?:[a-z][a-z0-9+.-]*:/{2,}|https?:/+|//)", re.I)
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+", re.I)
-_WITH_TLD = re.compile(
-    r"(?<![a-z0-9_-])[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.(?:[a-z]{2,63}|xn--[a-z0-9-]+)\.?(?![a-z0-9_-])",
-    re.I,
-)
-"""A name whose last label can be a top-level domain: those are never numbers."""
+_RUN = re.compile(r"[a-z0-9_.-]+", re.I)
+_TLD = re.compile(r"[a-z]{2,63}|xn--[a-z0-9-]+", re.I)
+"""The last label of a name that there can be: never a number."""
 _DOTTED_QUAD = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\.?")
 _FILE = re.compile(
     r"[^.]*(?:\.[^.]*)?|.*\.(?:js|css|html?|json|xml|ya?ml|txt|md|log|conf|php|py|sh|map|png|jpe?g|svg"
@@ -263,5 +261,7 @@ def _in_piece(piece: str) -> Iterator[str]:
     elif not piece.isascii() and (_OTHER_DOTS.search(piece) or "." in piece):
         named = [piece]
     else:
-        named = [name[0] for name in _WITH_TLD.finditer(piece)]
+        runs = [run.lstrip(".") for run in _RUN.findall(piece)]
+        named = [run for run in runs if _TLD.fullmatch(run.rstrip(".").rpartition(".")[2])]
+        named = [run for run in named if "." in run.rstrip(".")]
     yield from (host for host in named if not is_inside(host))
