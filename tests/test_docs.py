@@ -62,3 +62,18 @@ def test_the_exit_codes_of_the_readme_are_those_of_the_code():
 
     documented = {int(code) for code in re.findall(r"^\| (\d+) \| ", README, re.M)}
     assert documented == {v for k, v in vars(exit_codes).items() if isinstance(v, int)}
+
+
+def test_the_readme_tells_of_every_failure_of_a_model():
+    from sme_tools import errors
+
+    there_are = {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type)
+        and issubclass(kind, errors.ModelError)
+        and kind is not errors.ModelError
+    }
+    rows = re.findall(r"^\| [^|]+ \| ((?:`\w+`(?:, )?)+) \| [^|]+ \|$", README, re.M)
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert told == there_are
