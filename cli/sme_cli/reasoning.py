@@ -54,6 +54,7 @@ def _model_reasoner(
             conversations=ConversationStore(folder / "conversations.db"),
             prompts=prompts,
             lessons=Lessons(settings.knowledge_dir, changes, log, guard.redactor),
+            limits=settings.budget.turn,
             meet=meet,
             watch=lambda session: ToolWatch(recorder(session)).hear,
         )

@@ -24,7 +24,6 @@ from sme_agent.llm.events import Answered, Asking, Text
 from sme_agent.llm.gateway import Gateway
 from sme_agent.llm.messages import AssistantMessage, ToolMessage, UserMessage
 from sme_agent.model.lessons import Lessons
-from sme_agent.model.limits import Limits
 from sme_agent.model.means import Means
 from sme_agent.model.reasoner import ModelReasoner
 from sme_agent.questions import Answer
@@ -36,6 +35,7 @@ from sme_memory.model_ledger import ModelLedger
 from sme_prompts.load import Prompts
 from sme_tools.errors import Interrupted
 from sme_tools.hosts.host import Host
+from sme_tools.model_settings import TurnLimits
 from sme_tools.settings import Settings
 
 HERE = Host(name="here", transport="local")
@@ -47,7 +47,7 @@ def model_colleague(colleague, tmp_path, monkeypatch):
     monkeypatch.setenv("A_KEY", "none")
     (tmp_path / "locks").mkdir()
 
-    def make(server, limits=Limits()):  # noqa: B008 - a value
+    def make(server, limits=TurnLimits()):  # noqa: B008 - a value
         settings = Settings(
             models=("play", "rules"),
             model={
@@ -95,7 +95,7 @@ def talk_with(model_colleague):
     """A function that opens a talk with a model at a server; it is closed at the end."""
     talks = []
 
-    def open_(server, hosts=(HERE,), incident=None, limits=Limits(), **options):  # noqa: B008
+    def open_(server, hosts=(HERE,), incident=None, limits=TurnLimits(), **options):  # noqa: B008
         begun = incident or Incident.begin([host.name for host in hosts])
         colleague = model_colleague(server, limits)
         talk = Talk(colleague, begun, hosts, is_new=incident is None, **options)
@@ -386,6 +386,24 @@ def test_what_a_person_brings_along_is_evidence(talk_with):
     assert attached.id in first.text
 
 
+def test_independent_calls_run_side_by_side_and_are_heard_in_their_order(talk_with, tmp_path):
+    """The first waits for what the second does, so that one after the other would never end."""
+    waits = f"until test -e {tmp_path}/made; do sleep 0.05; done; echo first"
+    makes = f"touch {tmp_path}/made; echo second"
+    calls = [
+        {"name": "run", "arguments": {"host": host, "command": command, "why": "see"}}
+        for host, command in (("here", waits), ("there", makes))
+    ]
+    there = Host(name="there", transport="local")
+    with scripted([{"calls": calls}, {"says": "Both."}]) as server:
+        talk = talk_with(server, hosts=(HERE, there), ask=lambda q: Answer("yes", by="user ann"))
+        list(talk.say("do both"))
+    heard = [m for m in server.asked[1].body["messages"] if m["role"] == "tool"]
+    assert ["first" in heard[0]["content"], "second" in heard[1]["content"]] == [True, True]
+    brought = [m.evidence for m in talk.reasoner.messages(talk.case) if isinstance(m, ToolMessage)]
+    assert {id.split("/")[0] for ids in brought for id in ids} == {"here", "there"}
+
+
 def test_going_in_circles_is_met_with_a_nudge_then_without_tools(talk_with):
     again = {"calls": [{"name": "known_issues", "arguments": {"query": "disk"}}], "times": 6}
     with scripted([again, {"says": "I know no more."}]) as server:
@@ -403,7 +421,7 @@ def test_a_limit_is_said_before_it_is_reached(talk_with):
         for number in range(4)
     ]
     with scripted([*looks, {"says": "That is all."}]) as server:
-        talk = talk_with(server, hosts=(), limits=Limits(steps=4))
+        talk = talk_with(server, hosts=(), limits=TurnLimits(steps=4))
         events = list(talk.say("why?"))
         near = server.asked[3].body["messages"][-1]["content"]
     assert [event.text for event in of(LimitNear, events)] == [

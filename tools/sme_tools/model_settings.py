@@ -56,8 +56,23 @@ class Allowance(_Section):
     usd: float | None = Field(default=None, ge=0)
 
 
+class TurnLimits(_Section):
+    """What one turn of a conversation, or one diagnosis, may take; both are told before it ends."""
+
+    steps: int = Field(default=40, ge=1)
+    """Answers of the model."""
+    seconds: float = Field(default=1800.0, gt=0)
+    tokens: int = Field(default=1_500_000, ge=1)
+    """Of prompts and answers together, those from a cache included."""
+    usd: float | None = Field(default=None, ge=0)
+    """None: only the budgets of session and day hold."""
+
+
 class Budget(_Section):
     """The section `[budget]`."""
+
+    turn: TurnLimits = TurnLimits()
+    """Where it is used up, the model answers from what is known."""
 
     session: Allowance = Allowance()
     """For one conversation or diagnosis."""

@@ -6,28 +6,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sme_tools.model_settings import TurnLimits
+
 NEAR = 0.75
 """From which share of a limit on the model and the person are told."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one turn of a conversation, or one diagnosis, may take."""
-
-    steps: int = 40
-    """Answers of the model."""
-    seconds: float = 1800.0
-    tokens: int = 1_500_000
-    """Of prompts and answers together, those from a cache included."""
-    usd: float | None = None
-    """None: only the budgets of session and day hold."""
 
 
 @dataclass
 class Allowance:
     """What a turn has taken of its limits."""
 
-    limits: Limits
+    limits: TurnLimits
     clock: Callable[[], float] = time.monotonic
     steps: int = 0
     tokens: int = 0

@@ -14,9 +14,9 @@ from sme_agent.llm.messages import Usage
 from sme_agent.llm.model import Model, Prompt
 from sme_agent.model.conversation import Hear
 from sme_agent.model.lessons import Lessons
-from sme_agent.model.limits import Limits
 from sme_memory.conversations import ConversationStore
 from sme_prompts.load import Prompts
+from sme_tools.model_settings import TurnLimits
 
 
 class Answering(Protocol):
@@ -56,7 +56,7 @@ class Means:
     conversations: ConversationStore
     prompts: Prompts
     lessons: Lessons
-    limits: Limits = field(default_factory=Limits)
+    limits: TurnLimits = field(default_factory=TurnLimits)
     clock: Callable[[], float] = time.monotonic
     meet: Callable[[Case], None] = lambda case: None
     """Who is shown the case before each question: what hides the names in it from the models."""

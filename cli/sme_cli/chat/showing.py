@@ -144,7 +144,7 @@ class Showing:
         self.notes.put(*rows)
 
     def _on_step(self, event: StepStarted) -> None:
-        self._looks.begin(event)
+        self._looks.begin()
 
     def _on_command(self, event: CommandDone) -> None:
         if event.evidence is None:
@@ -215,7 +215,7 @@ class Showing:
         if event.kind == "skip":
             self._note(f"nothing new is learned: {event.reason}")
             return
-        kind = "a candidate for a known issue" if event.kind == "new" else "more about a known issue"
+        kind = "a candidate" if event.kind == "new" else "more about a known issue"
         where = f" ({event.path})" if event.path else ""
         self._note(f"learned: {event.issue}, {kind}{where}", "green")
 

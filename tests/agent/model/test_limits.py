@@ -2,7 +2,8 @@
 
 import pytest
 
-from sme_agent.model.limits import Allowance, Limits
+from sme_agent.model.limits import Allowance
+from sme_tools.model_settings import TurnLimits
 
 
 class Clock:
@@ -19,7 +20,7 @@ def clock():
 
 
 def test_each_limit_is_said_once_before_it_is_reached(clock):
-    allowance = Allowance(Limits(steps=8, seconds=100, tokens=1000, usd=1.0), clock)
+    allowance = Allowance(TurnLimits(steps=8, seconds=100, tokens=1000, usd=1.0), clock)
     said = []
     for _ in range(7):
         allowance.took(90, 0.05)
@@ -36,10 +37,10 @@ def test_each_limit_is_said_once_before_it_is_reached(clock):
 @pytest.mark.parametrize(
     ("limits", "took", "name"),
     [
-        (Limits(steps=1), (1, 0.0), "steps"),
-        (Limits(tokens=10), (10, 0.0), "tokens"),
-        (Limits(usd=0.5), (1, 0.5), "cost"),
-        (Limits(usd=0.0), (0, 0.0), "cost"),
+        (TurnLimits(steps=1), (1, 0.0), "steps"),
+        (TurnLimits(tokens=10), (10, 0.0), "tokens"),
+        (TurnLimits(usd=0.5), (1, 0.5), "cost"),
+        (TurnLimits(usd=0.0), (0, 0.0), "cost"),
     ],
 )
 def test_each_limit_is_kept(clock, limits, took, name):
@@ -49,7 +50,7 @@ def test_each_limit_is_kept(clock, limits, took, name):
 
 
 def test_time_is_a_limit(clock):
-    allowance = Allowance(Limits(seconds=60), clock)
+    allowance = Allowance(TurnLimits(seconds=60), clock)
     clock.now += 59
     assert allowance.used_up() is None
     clock.now += 1
@@ -57,13 +58,13 @@ def test_time_is_a_limit(clock):
 
 
 def test_a_price_that_nobody_knows_counts_as_nothing(clock):
-    allowance = Allowance(Limits(usd=0.01), clock)
+    allowance = Allowance(TurnLimits(usd=0.01), clock)
     allowance.took(10**5, None)
     assert allowance.used_up() is None
 
 
 def test_two_limits_that_come_near_at_once_are_both_said(clock):
-    allowance = Allowance(Limits(steps=4, tokens=100), clock)
+    allowance = Allowance(TurnLimits(steps=4, tokens=100), clock)
     for _ in range(3):
         allowance.took(26, 0.0)
     assert [allowance.near(), allowance.near(), allowance.near()] == [
