@@ -108,7 +108,7 @@ class ModelUse(BaseModel):
 class ModelLedger:
     """What models took, over all sessions on this machine. Safe for several processes at once.
 
-    What `spend` or `set_health` has returned from survives a kill -9.
+    What `spend` or `change_health` has returned from survives a kill -9.
 
     Raises:
         StateError: by every method, if the database can't be read or written.
@@ -186,14 +186,11 @@ class ModelLedger:
             row = database.execute("SELECT state FROM health WHERE model = ?", (model,)).fetchone()
         return None if row is None else str(row[0])
 
-    def set_health(self, model: str, text: str | None) -> None:
-        """Note a model's health, in whatever form; None: nothing is noted of it any more."""
-        self.change_health(model, lambda _: text)
-
     def change_health(self, model: str, change: Callable[[str | None], str | None]) -> str | None:
-        """Note what `change` makes of what is noted; no other process writes in between.
+        """Note what `change` makes of what is noted, in whatever form; None: nothing any more.
 
-        `change` must be quick: all other writers wait. Gives what is noted now.
+        No other process writes in between. `change` must be quick: all other writers wait. Gives
+        what is noted now.
         """
         with self._database.write() as database:
             row = database.execute("SELECT state FROM health WHERE model = ?", (model,)).fetchone()

@@ -102,7 +102,7 @@ def test_the_chain_is_listed_without_asking_anybody(sme, home, server, ledger, m
         f'api_base = "{server.ollama_base}"\n'
     )
     down = Breaker(1, 1, 4_000_000_000.0, "Overloaded")
-    ledger.set_health("deepseek/deepseek-chat", down.to_json())
+    ledger.change_health("deepseek/deepseek-chat", lambda _: down.to_json())
     answer = sme("model", "list", "--json")
     assert "sk-very-secret" not in answer.out
     claude, deepseek, good, cheap = json.loads(answer.out)
@@ -120,7 +120,7 @@ def test_a_model_that_is_left_alone_says_until_when_and_why(sme, home, ledger):
 
     home('models = ["deepseek/deepseek-chat", "rules"]')
     down = Breaker(1, 1, time() + 300, "Overloaded")
-    ledger.set_health("deepseek/deepseek-chat", down.to_json())
+    ledger.change_health("deepseek/deepseek-chat", lambda _: down.to_json())
     answer = sme("model", "list")
     assert "cooling down until " in answer.out and ": Overloaded" in answer.out
     (entry,) = json.loads(sme("model", "list", "--json").out)
@@ -132,7 +132,7 @@ def test_what_works_is_tried_out_and_forgiven(sme, home, server, ledger):
     from time import time
 
     home(config(server, "good", input_cost=1.0, output_cost=2.0))
-    ledger.set_health("good", Breaker(1, 1, time() + 300, "was down").to_json())
+    ledger.change_health("good", lambda _: Breaker(1, 1, time() + 300, "was down").to_json())
     answer = sme("model", "test", "--json")
     assert answer.code == 0, answer
     (trial,) = json.loads(answer.out)

@@ -140,17 +140,17 @@ def test_speed_is_that_of_the_last_answers(ledger):
 
 
 def test_health_is_kept_in_whatever_form(ledger):
-    ledger.set_health("a", '{"failures": 3}')
-    ledger.set_health("b", "ü\n")
-    ledger.set_health("a", '{"failures": 4}')
+    ledger.change_health("a", lambda _: '{"failures": 3}')
+    ledger.change_health("b", lambda _: "ü\n")
+    ledger.change_health("a", lambda _: '{"failures": 4}')
     assert (ledger.health("a"), ledger.health("b")) == ('{"failures": 4}', "ü\n")
     assert ModelLedger(ledger.path).health("a") == '{"failures": 4}'
-    ledger.set_health("a", None)
+    ledger.change_health("a", lambda _: None)
     assert ledger.health("a") is None
 
 
 def test_a_change_of_health_that_fails_changes_nothing(ledger):
-    ledger.set_health("a", "nonsense")
+    ledger.change_health("a", lambda _: "nonsense")
     with pytest.raises(json.JSONDecodeError):
         ledger.change_health("a", json.loads)
     assert ledger.health("a") == "nonsense"
@@ -196,7 +196,7 @@ READER = """
     ledger = ModelLedger(Path(sys.argv[1]))
     print(ledger.spent_today(datetime.fromisoformat(sys.argv[2])).tokens, ledger.health("a"))
     try:
-        ledger.set_health("a", "worse")
+        ledger.change_health("a", lambda _: "worse")
     except StateError as error:
         print(error.remedy)
 """
@@ -208,7 +208,7 @@ READER = """
 )
 def test_on_a_read_only_disk_it_can_be_read_and_says_that_it_takes_nothing(ledger):
     ledger.spend(spending())
-    ledger.set_health("a", "well")
+    ledger.change_health("a", lambda _: "well")
     folder = ledger.path.parent
     mount = f"mount --bind '{folder}' '{folder}' && mount -o remount,ro,bind '{folder}'"
     ran = subprocess.run(

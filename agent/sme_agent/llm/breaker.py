@@ -61,10 +61,6 @@ class Breaker:
         """Whether it is to be asked."""
         return not now < self.until <= now + LONGEST_S
 
-    def after_success(self, now: float) -> Breaker:
-        """It answered: it is well, whatever was before."""
-        return Breaker()
-
     def after_failure(self, error: ModelError, now: float) -> Breaker:
         """It failed for good, after all its retries."""
         if not isinstance(error, LASTING + PASSING):

@@ -65,6 +65,4 @@ class Prompt:
     """The tool that has to be called."""
     may_call: bool = True
     """False: the tools stay described, as the conversation holds calls, but none may be used."""
-    ends_turn: frozenset[str] = frozenset()
-    """Tools after which nothing is left to say: no further request follows them."""
     max_output: int | None = None

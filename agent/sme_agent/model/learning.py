@@ -37,8 +37,7 @@ def learn(
     told: list[Message] = [UserMessage(text=lessons.told(bench), origin="program")]
 
     def compose(model: Model) -> Prompt:
-        ends = frozenset([toolbox.LESSON])
-        return Prompt(system, told, [tool], must_call=toolbox.LESSON, ends_turn=ends)
+        return Prompt(system, told, [tool], must_call=toolbox.LESSON)
 
     for _ in range(MOST_ATTEMPTS):
         for event in gateway.answer(compose, cancelled=bench.desk.cancelled):

@@ -58,7 +58,7 @@ class Blocks:
             return Block(self._rest, is_code=True) if self._rest else None
         lines = [*self._lines, *([self._rest] if self._rest else [])]
         text = "\n".join(lines).strip("\n")
-        return Block(text, gap=self._gap(text)) if text else None
+        return Block(text, gap=self._has_gap) if text else None
 
     def feed(self, text: str) -> list[Block]:
         """Take a piece; gives the blocks that it completes."""
@@ -148,11 +148,12 @@ class Blocks:
         text = "\n".join(lines).strip("\n")
         if not text:
             return []
-        block = Block(text, gap=self._gap(text))
+        block = Block(text, gap=self._has_gap)
         self._any, self._empty_before = True, trailing or not _ITEM.match(text)
         return [block]
 
-    def _gap(self, text: str) -> bool:
+    @property
+    def _has_gap(self) -> bool:
         return self._any and self._empty_before
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sme_agent.events import CommandDone, StepStarted
+from sme_agent.events import CommandDone
 from sme_tools.safety.control import one_line
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Looks:
     _began: float = field(default_factory=time.monotonic)
     _hosts: dict[str, Looked] = field(default_factory=dict)
 
-    def begin(self, event: StepStarted) -> None:
+    def begin(self) -> None:
         """A step begins, from which the time of a look counts."""
         self._began = time.monotonic()
 

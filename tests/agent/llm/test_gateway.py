@@ -152,7 +152,7 @@ def test_the_next_model_answers_and_the_failed_one_is_left_alone_by_later_progra
 def test_after_its_time_a_failed_model_is_tried_again_and_forgiven(lab):
     here = lab(FINE)
     long_ago = Breaker(failures=3, opened=2, until=1.0, reason="was down")
-    here.ledger.set_health("openai/first", long_ago.to_json())
+    here.ledger.change_health("openai/first", lambda _: long_ago.to_json())
     assert here.ask(here.gateway())[-1].message.text == "The disk is full."
     assert here.ledger.health("openai/first") is None
 
@@ -161,7 +161,7 @@ def test_a_model_that_is_chosen_is_asked_first_and_at_once(lab):
     here = lab({"when": {"model": "second"}, **FINE})
     gateway = here.gateway("openai/first", "openai/second")
     left_alone = Breaker(1, 1, datetime.now(UTC).timestamp() + 500, "was down")
-    here.ledger.set_health("openai/second", left_alone.to_json())
+    here.ledger.change_health("openai/second", lambda _: left_alone.to_json())
     gateway.choose("openai/second")
     assert gateway.current.name == "openai/second"
     assert here.ask(gateway)[-1].model == "openai/second"
@@ -407,9 +407,9 @@ def test_who_only_thinks_is_given_up(lab):
         here.ask(here.gateway())
 
 
-def test_after_a_call_that_ends_the_turn_nothing_is_asked(lab):
+def test_a_call_alone_is_a_whole_answer(lab):
     here = lab({"calls": [{"name": "look", "arguments": {"at": "/"}}]})
-    answer = here.ask(here.gateway(), tools=[LOOK], ends_turn=frozenset({"look"}))[-1]
+    answer = here.ask(here.gateway(), tools=[LOOK])[-1]
     assert answer.message.calls and len(here.bodies) == 1
 
 

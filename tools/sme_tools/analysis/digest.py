@@ -54,7 +54,6 @@ class Digest:
     standing: dict[int, str]
     """Of the lines that are shown, why they stand out, by number."""
     total_lines: int
-    total_chars: int
     whole: str | None = None
     """The text itself where it fits; then there are no parts."""
 
@@ -83,7 +82,7 @@ def digest(text: str, *, most_chars: int) -> Digest:
         raise ValueError(f"a digest takes {FEWEST_CHARS} characters or more, not {most_chars}")
     lines = lines_of(text)
     if len(text) <= most_chars:
-        return Digest((), {}, len(lines), len(text), whole=text)
+        return Digest((), {}, len(lines), whole=text)
     units = _Units(lines, min(max(most_chars // 6, 100), MOST_WIDTH))
     choice = _Choice(units, most_chars)
     standings = by_worth(standing_out(units.texts, units.shapes))
@@ -94,7 +93,7 @@ def digest(text: str, *, most_chars: int) -> Digest:
     choice.ends(choice.left // 2, choice.left)
     shown = sorted(choice.chosen)
     why = {units.place(s.index)[0]: s.why for s in reversed(standings) if s.index in choice.chosen}
-    return Digest(tuple(_parts(units, shown)), dict(sorted(why.items())), len(lines), len(text))
+    return Digest(tuple(_parts(units, shown)), dict(sorted(why.items())), len(lines))
 
 
 class _Units:
