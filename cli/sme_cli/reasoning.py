@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sme_tools.safety.guard import Guard
     from sme_tools.settings import Settings
 
-TEACHING_WAIT_S = 10.0
+LESSON_WAIT_S = 10.0
 """For a lesson, which somebody waits for who has had the answer."""
 
 
@@ -39,7 +39,7 @@ def _model_reasoner(
     from sme_agent.model.lessons import Lessons
     from sme_agent.model.means import Means
     from sme_agent.model.reasoner import ModelReasoner
-    from sme_cli.recording import meet, recorder
+    from sme_cli.recording import learn_names, recorder
     from sme_memory.conversations import ConversationStore
     from sme_prompts.load import Prompts
 
@@ -47,16 +47,16 @@ def _model_reasoner(
     return ModelReasoner(
         Means(
             gateway=lambda session: gateway(settings, folder, session),
-            summaries=lambda session: gateway(settings, folder, session, "summaries"),
-            teaching=lambda session: gateway(
-                settings, folder, session, most_wait_s=TEACHING_WAIT_S
+            summary_gateway=lambda session: gateway(settings, folder, session, "summaries"),
+            lesson_gateway=lambda session: gateway(
+                settings, folder, session, most_wait_s=LESSON_WAIT_S
             ),
             conversations=ConversationStore(folder / "conversations.db"),
             prompts=prompts,
             lessons=Lessons(settings.knowledge_dir, changes, log, guard.redactor),
             limits=settings.budget.turn,
-            meet=meet,
-            watch=lambda session: ToolWatch(recorder(session)).hear,
+            learn_names=learn_names,
+            listener=lambda session: ToolWatch(recorder(session)).hear,
         )
     )
 

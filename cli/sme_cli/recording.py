@@ -56,7 +56,7 @@ def anonymiser() -> Anonymiser | None:
     return hider
 
 
-def meet(case: Case) -> None:
+def learn_names(case: Case) -> None:
     """Have the names in a case hidden: those of its hosts, and what they call themselves."""
     hider = anonymiser()
     if hider is None:

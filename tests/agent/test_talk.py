@@ -71,8 +71,8 @@ def model_colleague(colleague, tmp_path, monkeypatch):
 
         means = Means(
             gateway=gateway,
-            summaries=gateway,
-            teaching=gateway,
+            summary_gateway=gateway,
+            lesson_gateway=gateway,
             conversations=ConversationStore(tmp_path / "conversations.db"),
             prompts=Prompts(),
             lessons=Lessons(

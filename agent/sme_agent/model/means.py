@@ -49,16 +49,16 @@ class Means:
 
     gateway: Callable[[str], Answering]
     """Opens the way to the models for a session, by its id."""
-    summaries: Callable[[str], Answering]
+    summary_gateway: Callable[[str], Answering]
     """The same for the models that sum up long conversations."""
-    teaching: Callable[[str], Answering]
+    lesson_gateway: Callable[[str], Answering]
     """The same for what is asked when an incident is over, and nobody wants to wait for long."""
     conversations: ConversationStore
     prompts: Prompts
     lessons: Lessons
     limits: TurnLimits = field(default_factory=TurnLimits)
     clock: Callable[[], float] = time.monotonic
-    meet: Callable[[Case], None] = lambda case: None
-    """Who is shown the case before each question: what hides the names in it from the models."""
-    watch: Callable[[str], Hear] = lambda incident: lambda message: None
-    """Who is told of what is said in an incident's conversation: what records tool calls."""
+    learn_names: Callable[[Case], None] = lambda case: None
+    """Shown the case before each question: hides the names in it from the models."""
+    listener: Callable[[str], Hear] = lambda incident: lambda message: None
+    """Makes what is told of each message of an incident's conversation: what records tool calls."""

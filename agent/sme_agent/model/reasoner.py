@@ -46,14 +46,14 @@ class ModelReasoner:
         self._first_look = RuleReasoner(looks_everywhere=False)
         self._rules_look = False
         """Whether what is looked at now is what the rules want."""
-        self._talk: Turns | None = None
+        self._turns: Turns | None = None
 
     @property
     def name(self) -> str:
         """See `Reasoner.name`."""
-        if self._talk is None or self._talk.rules_go_on or self._rules_look:
+        if self._turns is None or self._turns.rules_go_on or self._rules_look:
             return RULES  # which look first, and go on where no model answers
-        return f"model {self._talk.speaker.gateway.current.name}"
+        return f"model {self._turns.speaker.gateway.current.name}"
 
     def hear(self, case: Case, text: str, attached: Sequence[Evidence] = ()) -> None:
         """See `Reasoner.hear`."""
@@ -62,29 +62,29 @@ class ModelReasoner:
     def reason(self, case: Case, desk: Desk) -> Next:
         """See `Reasoner.reason`."""
         update_board(case)
-        turn = self._of(case)
-        if not turn.rules_go_on:
+        turns = self._of(case)
+        if not turns.rules_go_on:
             # What rules want to see of these findings a model would want as well; it costs no
             # request, and often shows the cause.
-            first = Next() if turn.has_begun else self._first_look.reason(case, desk)
+            first = Next() if turns.has_begun else self._first_look.reason(case, desk)
             self._rules_look = bool(first.requests)
             if first.requests:
                 return first
             try:
-                return turn.next(desk)
+                return turns.next(desk)
             except ModelError as error:
-                turn.rules_go_on = True
+                turns.rules_go_on = True
                 desk.tell(RulesGoOn(str(error), error.remedy))
         return self._rules.reason(case, desk)
 
     def learn(self, case: Case, desk: Desk) -> None:
         """See `Reasoner.learn`."""
-        turn = self._of(case)
-        if turn.rules_go_on:
-            turn.note_what_rules_found()
+        turns = self._of(case)
+        if turns.rules_go_on:
+            turns.note_what_rules_found()
             return
         try:
-            turn.learn(desk)
+            turns.learn(desk)
         except ModelError as error:
             desk.tell(RulesGoOn(str(error), error.remedy))
 
@@ -94,11 +94,11 @@ class ModelReasoner:
 
     def status(self, case: Case) -> Status:
         """Where the conversation stands."""
-        turn = self._of(case)
-        model = turn.speaker.gateway.current
-        name = RULES if turn.rules_go_on else model.name
+        turns = self._of(case)
+        model = turns.speaker.gateway.current
+        name = RULES if turns.rules_go_on else model.name
         return Status(
-            name, model.traits.window, turn.speaker.context_used, turn.speaker.gateway.spent
+            name, model.traits.window, turns.speaker.context_used, turns.speaker.gateway.spent
         )
 
     def choose(self, case: Case, model: str) -> None:
@@ -114,6 +114,6 @@ class ModelReasoner:
         return self._of(case).conversation.take_back()
 
     def _of(self, case: Case) -> Turns:
-        if self._talk is None or self._talk.case is not case:
-            self._talk = Turns(self._means, case)
-        return self._talk
+        if self._turns is None or self._turns.case is not case:
+            self._turns = Turns(self._means, case)
+        return self._turns

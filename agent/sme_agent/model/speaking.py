@@ -59,7 +59,7 @@ class Speaker:
             Interrupted: the person stopped it.
         """
         context, note, self._note = self._context, self._note, ""
-        self._means.meet(context.case)
+        self._means.learn_names(context.case)
         context.tools, context.may_fix = tools, desk.may_fix
         context.compacted = lambda before, after: desk.tell(Compacted(before, after))
         context.summarise = lambda text: self._summary(text, desk)
@@ -76,7 +76,8 @@ class Speaker:
 
     def _summary(self, text: str, desk: Desk) -> str | None:
         """A part of the conversation in short; None where no model sums it up."""
-        self._summaries = self._summaries or self._means.summaries(self._context.case.incident.id)
+        incident = self._context.case.incident.id
+        self._summaries = self._summaries or self._means.summary_gateway(incident)
         system = self._present.text("summarise")
         told = UserMessage(text=self._present.fenced(text, "the conversation", len(text)))
 

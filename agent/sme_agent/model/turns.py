@@ -36,7 +36,7 @@ class Turns:
         self._means = means
         prompts, incident = means.prompts, case.incident.id
         self.conversation = Conversation(
-            means.conversations, incident, prompts.version, means.watch(incident)
+            means.conversations, incident, prompts.version, means.listener(incident)
         )
         self._present = Presenter(prompts, self.conversation.fence)
         self.speaker = Speaker(means, case, self.conversation, self._present)
@@ -89,7 +89,7 @@ class Turns:
         for call in self.conversation.pending():
             self._add(call, "interrupted", failed=True)
         lessons, prompts = self._means.lessons, self._means.prompts
-        gateway = self._means.teaching(self.case.incident.id)
+        gateway = self._means.lesson_gateway(self.case.incident.id)
         if learned := learn(gateway, lessons, self._bench(desk), prompts):
             desk.tell(learned)
 

@@ -179,8 +179,8 @@ def open_talk(colleague, host_that_prints, own_folders, tmp_path, monkeypatch):
 
         means = Means(
             gateway=gateway,
-            summaries=gateway,
-            teaching=gateway,
+            summary_gateway=gateway,
+            lesson_gateway=gateway,
             conversations=ConversationStore(tmp_path / "conversations.db"),
             prompts=Prompts(),
             lessons=Lessons(
