@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from sme_agent.llm.overview import Entry
     from sme_agent.llm.trial import Trial
 
-LEDGER = "models.db"
 TRIALS = "model-test"
 """What trials are booked under, apart from all incidents."""
 
@@ -28,11 +27,8 @@ def config_file() -> Path:
 def overview() -> list[Entry]:
     """The chain as it stands; nobody is asked, and nothing is written."""
     from sme_agent.llm.overview import overview
-    from sme_memory.model_ledger import ModelLedger
 
-    settings = session.settings()
-    path = settings.state_dir / LEDGER
-    return overview(settings, ModelLedger(path) if path.exists() else None)
+    return overview(session.settings(), session.model_ledger())
 
 
 def chosen(names: Sequence[str]) -> list[Model]:
@@ -79,16 +75,15 @@ def try_out(models: Iterable[Model], tell: Callable[[Trial], None] | None) -> li
     from sme_agent.llm.trial import try_out
     from sme_cli.recording import recorder
     from sme_cli.render.models import asking
-    from sme_memory.model_ledger import ModelLedger
-    from sme_prompts.load import Prompts
+    from sme_memory.model_ledger import FILE_NAME, ModelLedger
     from sme_tools.model_settings import Budget
     from sme_tools.settings import state_folder
 
     settings = session.settings()
-    ledger = ModelLedger(state_folder(settings) / LEDGER)
+    ledger = ModelLedger(state_folder(settings) / FILE_NAME)
     budget = Budget(day=settings.budget.day)
     account = Account(ledger, budget, session=TRIALS, role="test")
-    prompts = Prompts(settings.config_dir / "prompts")
+    prompts = session.prompts()
     requests = Requests(account, prompts, recorder(TRIALS))
     trials = []
     for model in models:

@@ -7,6 +7,8 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sme_cli import session
+
 if TYPE_CHECKING:
     from sme_agent.llm.chain import Role
     from sme_agent.llm.gateway import Gateway
@@ -40,23 +42,21 @@ def _model_reasoner(
     from sme_agent.model.means import Means
     from sme_agent.model.reasoner import ModelReasoner
     from sme_cli.recording import learn_names, recorder
-    from sme_memory.conversations import ConversationStore
-    from sme_prompts.load import Prompts
+    from sme_memory.conversations import FILE_NAME, ConversationStore
 
-    prompts = Prompts(settings.config_dir / "prompts")
     return ModelReasoner(
         Means(
-            gateway=lambda session: gateway(settings, folder, session),
-            summary_gateway=lambda session: gateway(settings, folder, session, "summaries"),
-            lesson_gateway=lambda session: gateway(
-                settings, folder, session, most_wait_s=LESSON_WAIT_S
+            gateway=lambda incident: gateway(settings, folder, incident),
+            summary_gateway=lambda incident: gateway(settings, folder, incident, "summaries"),
+            lesson_gateway=lambda incident: gateway(
+                settings, folder, incident, most_wait_s=LESSON_WAIT_S
             ),
-            conversations=ConversationStore(folder / "conversations.db"),
-            prompts=prompts,
+            conversations=ConversationStore(folder / FILE_NAME),
+            prompts=session.prompts(),
             lessons=Lessons(settings.knowledge_dir, changes, log, guard.redactor),
             limits=settings.budget.turn,
             learn_names=learn_names,
-            listener=lambda session: ToolWatch(recorder(session)).hear,
+            listener=lambda incident: ToolWatch(recorder(incident)).hear,
         )
     )
 
@@ -64,27 +64,26 @@ def _model_reasoner(
 def gateway(
     settings: Settings,
     folder: Path,
-    session: str,
+    incident: str,
     role: Role = "reasoning",
     most_wait_s: float = inf,
 ) -> Gateway:
-    """The way to the models of a role, for one session; retries wait at most so long."""
+    """The way to the models of a role, for one incident; retries wait at most so long."""
     from sme_agent.llm.chain import chain
     from sme_agent.llm.gateway import Gateway
     from sme_agent.llm.model import RULES
     from sme_cli.recording import anonymiser, recorder
-    from sme_memory.model_ledger import ModelLedger
-    from sme_prompts.load import Prompts
+    from sme_memory.model_ledger import FILE_NAME, ModelLedger
 
     return Gateway(
         chain(settings, role),
-        ledger=ModelLedger(folder / "models.db"),
+        ledger=ModelLedger(folder / FILE_NAME),
         budget=settings.budget,
-        session=session,
+        session=incident,
         wait_budget_s=min(settings.model_wait_s, most_wait_s),
         role=role,
         then=RULES,
-        prompts=Prompts(settings.config_dir / "prompts"),
-        recorder=recorder(session),
+        prompts=session.prompts(),
+        recorder=recorder(incident),
         anonymiser=anonymiser(),
     )

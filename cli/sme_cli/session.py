@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sme_memory.audit_log import AuditLog
     from sme_memory.evolution_log import EvolutionLog
     from sme_memory.incidents import IncidentStore
+    from sme_memory.model_ledger import ModelLedger
+    from sme_prompts.load import Prompts
     from sme_tools.actions.journal import Change
     from sme_tools.checks.check import Check
     from sme_tools.errors import StateError
@@ -62,6 +64,21 @@ def known_issues() -> KnownIssues:
     for problem in issues.problems:
         complain(f"left out: {problem}", problem.remedy)
     return issues
+
+
+def prompts() -> Prompts:
+    """The words for models: the shipped ones, and the user's own in their place."""
+    from sme_prompts.load import Prompts
+
+    return Prompts(settings().config_dir / "prompts")
+
+
+def model_ledger() -> ModelLedger | None:
+    """What models have taken and how they did, to be read; None where none was ever asked."""
+    from sme_memory.model_ledger import FILE_NAME, ModelLedger
+
+    path = settings().state_dir / FILE_NAME
+    return ModelLedger(path) if path.exists() else None
 
 
 def retriever(issues: KnownIssues) -> Retriever:

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict
 
 from sme_memory.database import Database
 
+FILE_NAME = "conversations.db"
+"""Of the store, in the state folder."""
 FIRST_WORDS = 80
 """Characters of what a person said first."""
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sme_memory.database import Database
 
+FILE_NAME = "models.db"
+"""Of the ledger, in the state folder."""
 SPEED_OVER = 20
 """The speed of a model is that of its last so many answers."""
 SHORTEST_STREAM_S = 0.1

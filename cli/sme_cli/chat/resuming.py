@@ -33,13 +33,12 @@ class Earlier:
 
 def earlier(limit: int = LISTED) -> list[Earlier]:
     """Those there are, the latest first."""
-    from sme_memory.conversations import ConversationStore
+    from sme_memory.conversations import FILE_NAME, ConversationStore
 
-    folder = session.settings().state_dir
+    path = session.settings().state_dir / FILE_NAME
     talked = {}
-    if (folder / "conversations.db").exists():
-        store = ConversationStore(folder / "conversations.db")
-        talked = {one.incident: one for one in store.latest(limit)}
+    if path.exists():
+        talked = {one.incident: one for one in ConversationStore(path).latest(limit)}
     incidents = {one.id: one for one in session.incidents().list(limit=limit)}
     for id in talked.keys() - incidents.keys():
         incidents[id] = session.incidents().load(id)

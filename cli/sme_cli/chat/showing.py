@@ -29,7 +29,6 @@ from sme_agent.events import (
 )
 from sme_agent.llm.events import Answered, ModelFailed, Noted, Reasoning, Text, Withdrawn
 from sme_agent.llm.events import Waiting as ModelWaits
-from sme_cli.chat.costs import Costs, in_tokens
 from sme_cli.chat.looks import Looks
 from sme_cli.chat.markup import wrapped
 from sme_cli.chat.screen import Screen
@@ -37,6 +36,7 @@ from sme_cli.chat.shelf import Shelf, evidence_text
 from sme_cli.chat.waiting import Awaited
 from sme_cli.chat.writing import Answer, Thoughts, Written
 from sme_cli.render.changing import Told
+from sme_cli.render.costs import Costs, in_tokens
 from sme_tools.safety.control import one_line, visible
 
 if TYPE_CHECKING:

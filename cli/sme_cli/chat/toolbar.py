@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sme_cli.chat.costs import in_dollars
 from sme_cli.chat.models import model_of
+from sme_cli.render.costs import in_dollars
 from sme_tools.errors import SmeError
 from sme_tools.safety.control import one_line
 

@@ -28,8 +28,8 @@ from sme_agent.events import (
 from sme_agent.llm.events import Answered, Asking, ModelFailed, Noted
 from sme_agent.llm.events import Waiting as ModelWaits
 from sme_cli import exit_codes
-from sme_cli.chat.costs import Costs
 from sme_cli.render.changing import waited_for
+from sme_cli.render.costs import Costs
 from sme_cli.render.out import complain, console
 from sme_cli.render.out import note as say
 from sme_memory.incident import Incident

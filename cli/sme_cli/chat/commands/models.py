@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sme_cli import session
 from sme_cli.chat.commands.command import Command
-from sme_cli.chat.costs import in_dollars, in_tokens
 from sme_cli.chat.models import model_of, must_be_model
+from sme_cli.render.costs import in_dollars, in_tokens
 from sme_tools.errors import UsageError
 from sme_tools.safety.control import one_line
 
@@ -35,7 +35,7 @@ def _model(chat: Chat, words: list[str]) -> None:
 
 
 def _cost(chat: Chat, words: list[str]) -> None:
-    chosen = session.settings()
+    budget = session.settings().budget
     model = model_of(chat.talk)
     lines = []
     if model is None:
@@ -45,21 +45,15 @@ def _cost(chat: Chat, words: list[str]) -> None:
         took = status.spent
         about = "about " if took.estimated else ""
         lines.append(
-            f"  since it was opened: {in_dollars(took.cost_usd)}, "
+            f"  this conversation: {in_dollars(took.cost_usd)}, "
             f"{about}{in_tokens(took.input_tokens)} tokens read "
             f"({in_tokens(took.cached_tokens)} from a cache), "
-            f"{in_tokens(took.output_tokens)} written"
+            f"{in_tokens(took.output_tokens)} written{_of(budget.session)}"
         )
         lines.append(f"  context: {in_tokens(status.used)} of {in_tokens(status.window)} tokens")
-    path = chosen.state_dir / "models.db"
-    if path.exists():
-        from sme_memory.model_ledger import ModelLedger
-
-        ledger = ModelLedger(path)
-        whole = ledger.spent_in(chat.talk.incident.id)
+    if (ledger := session.model_ledger()) is not None:
         today = ledger.spent_today(datetime.now().astimezone())
-        lines.append(f"  this conversation: {_sum(whole)}{_of(chosen.budget.session)}")
-        lines.append(f"  today, all of them: {_sum(today)}{_of(chosen.budget.day)}")
+        lines.append(f"  today, all of them: {_sum(today)}{_of(budget.day)}")
     chat.face.put_text("\n".join(lines))
 
 
