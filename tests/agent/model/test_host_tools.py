@@ -17,7 +17,8 @@ from sme_tools.safety.policy.verdict import Verdict
 TOOLS = toolbox.tools(Prompts(), may_fix=True)
 PROGRAMS = ("journalctl", "docker", "grep", "sed", "tail", "head")
 SCRIPT = """#!/bin/sh
-{ printf '%s\\0' "${0##*/}" "$@"; printf '\\n\\0'; } >> "$SEEN"
+printf '%s\\0' "${0##*/}" "$@" "
+" >> "$SEEN"  # in one write: the programs of a pipe run side by side
 cat > /dev/null < /dev/null
 """
 
