@@ -28,7 +28,7 @@ class CommandDone:
 
     host: str
     command: str
-    """The id of the probe."""
+    """The id of the probe; where it is none, its text."""
     exit_code: int | None
     duration_s: float
     done: int

@@ -342,10 +342,7 @@ class ModelUnreachable(ModelError):
 
 
 class ContextTooLong(ModelError):
-    """Prompt and answer together do not fit into the model's window.
-
-    `window` is how many tokens fit, where the provider tells.
-    """
+    """Prompt and answer together do not fit into the model's window."""
 
     remedy = (
         'Tell how much the model holds: [model."{model}"] context_tokens in config.toml; a local '
@@ -353,49 +350,24 @@ class ContextTooLong(ModelError):
     )
     treatment = Treatment.SHORTEN
     retries = 2
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        model: str | None = None,
-        remedy: str | None = None,
-        window: int | None = None,
-    ) -> None:
-        super().__init__(message, model=model, remedy=remedy)
-        self.window = window
+    window: int | None = None
+    """How many tokens fit, where the provider tells."""
 
 
 class ParameterUnsupported(ModelError):
-    """The model or its server does not know something in the request.
-
-    `parameter` is its name as the provider has it, such as `temperature` or `tools`; None where
-    it can't be told.
-    """
+    """The model or its server does not know something in the request."""
 
     remedy = (
         'Take it out of [model."{model}"] in config.toml (temperature, reasoning_effort, extra), '
         'or set tools = "text" there for a model without tools.'
     )
     treatment = Treatment.DROP_PARAMETER
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        model: str | None = None,
-        remedy: str | None = None,
-        parameter: str | None = None,
-    ) -> None:
-        super().__init__(message, model=model, remedy=remedy)
-        self.parameter = parameter
+    parameter: str | None = None
+    """Its name as the provider has it, such as `temperature` or `tools`, where it can be told."""
 
 
 class ToolCallUnreadable(ModelError):
-    """The provider could not read, or did not accept, the tool call that its model wrote.
-
-    `generation` is what the model wrote; empty where the provider does not tell.
-    """
+    """The provider could not read, or did not accept, the tool call that its model wrote."""
 
     remedy = (
         "If it repeats, the model is too weak for tool calls of this form: set "
@@ -403,17 +375,8 @@ class ToolCallUnreadable(ModelError):
     )
     treatment = Treatment.GIVE_BACK
     retries = 2
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        model: str | None = None,
-        remedy: str | None = None,
-        generation: str = "",
-    ) -> None:
-        super().__init__(message, model=model, remedy=remedy)
-        self.generation = generation
+    generation: str = ""
+    """What the model wrote; empty where the provider does not tell."""
 
 
 class AnswerMalformed(ModelError):

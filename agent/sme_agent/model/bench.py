@@ -53,8 +53,13 @@ class Bench:
 
 
 def id_of(finding: Finding) -> str:
-    """A finding's id as the model knows it: F and the beginning of its fingerprint."""
-    return f"F{finding.fingerprint[:6]}"
+    """A finding's id as the model knows it."""
+    return short_id(finding.fingerprint)
+
+
+def short_id(fingerprint: str) -> str:
+    """The id of the finding with this fingerprint: F and its beginning."""
+    return f"F{fingerprint[:6]}"
 
 
 class Refusal(Exception):

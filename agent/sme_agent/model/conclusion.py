@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sme_agent.case import Case, Recognised
 from sme_agent.diagnosis import MOST_ROOTS, diagnose
 from sme_agent.model.arguments import Cause, Conclude
-from sme_agent.model.bench import Bench
+from sme_agent.model.bench import Bench, id_of
 from sme_agent.model.covering import covering, faulty_facts
 from sme_agent.model.figures import unfounded
 from sme_agent.model.presenting import output_of
@@ -165,7 +165,7 @@ def _contradicted(cause: Cause, bench: Bench) -> Iterator[str]:
     if cause.finding:
         finding = bench.finding(cause.finding)
         if finding is None:
-            near = [f"F{one.fingerprint[:6]}" for one in case.incident.findings][:8]
+            near = [id_of(one) for one in case.incident.findings][:8]
             yield bench.no_such("finding", cause.finding, near).text
         elif finding.host != cause.host:
             yield say("problem_host", finding=finding, host=cause.host)

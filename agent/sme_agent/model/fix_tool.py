@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from sme_agent.model.arguments import FixStep, ProposeFix
-from sme_agent.model.bench import Bench, Fixing, Refusal
+from sme_agent.model.bench import Bench, Fixing, Refusal, id_of
 from sme_agent.resolution import Wish
 from sme_tools.actions.plan import Action, Verify
 from sme_tools.safety.policy.judge import judge
@@ -24,7 +24,7 @@ def propose_fix(asked: ProposeFix, bench: Bench) -> Fixing:
         raise Refusal(bench.present.text("nobody_there"))
     finding = bench.finding(asked.finding) if asked.finding else None
     if asked.finding and finding is None:
-        near = [f"F{one.fingerprint[:6]}" for one in bench.case.incident.findings]
+        near = [id_of(one) for one in bench.case.incident.findings]
         raise bench.no_such("finding", asked.finding, near[:8])
     clears = finding.fingerprint if finding else None
     if asked.known_issue:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sme_agent.events import Learned
-from sme_agent.llm.events import Answered
 from sme_agent.llm.messages import Message, UserMessage
 from sme_agent.llm.model import Model, Prompt
 from sme_agent.model import toolbox
 from sme_agent.model.bench import Bench, Refusal
 from sme_agent.model.lessons import Lessons
 from sme_agent.model.means import Answering
+from sme_agent.model.speaking import answer_of
 from sme_agent.model.uses import result
 from sme_prompts.load import Prompts
 
@@ -40,9 +40,7 @@ def learn(
         return Prompt(system, told, [tool], must_call=toolbox.LESSON)
 
     for _ in range(MOST_ATTEMPTS):
-        for event in gateway.answer(compose, cancelled=bench.desk.cancelled):
-            if isinstance(event, Answered):
-                said = event.message
+        said = answer_of(gateway, compose, bench.desk.cancelled).message
         call = next((one for one in said.calls if one.name == toolbox.LESSON), None)
         if call is None:
             return None

@@ -182,10 +182,9 @@ class Lessons:
         finding = next((f for f in case.incident.findings if f.fingerprint == claim.finding), None)
         advice = case.incident.diagnosis.next_steps if case.incident.diagnosis else []
         command = next((step.command for step in advice if step.command), None)
+        title = finding.remedy if finding else advice[0].text if advice else claim.text
         yield {
-            "title": (finding.remedy if finding else advice[0].text if advice else claim.text)[
-                :140
-            ].splitlines()[0],
+            "title": title.splitlines()[0][:140],
             "run": command or "true",
             "verify": {"run": "true"},
             "by_hand": True,

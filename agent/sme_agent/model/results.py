@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sme_agent.case import Case
 from sme_agent.llm.messages import ToolCall, ToolMessage
 from sme_agent.model.arguments import Look
-from sme_agent.model.bench import id_of
+from sme_agent.model.bench import id_of, short_id
 from sme_agent.model.host_tools import near_probes, unknown_probes
 from sme_agent.model.presenting import Presenter
 from sme_agent.state import CallAnswer
@@ -85,7 +85,7 @@ class Results:
             "looked",
             new=[(id_of(now[one]), now[one], graph.cause_of(one)) for one in new],
             gone=[
-                f"F{print_[:6]} {title}"
+                f"{short_id(print_)} {title}"
                 for print_, title in self._told.items()
                 if print_ not in now
             ],

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 
 from sme_agent.case import Case
 from sme_agent.events import Compacted, LimitNear
-from sme_agent.llm.events import Answered
+from sme_agent.llm.events import Answered, LlmEvent
 from sme_agent.llm.messages import Tool, UserMessage
 from sme_agent.llm.model import Model, Prompt
 from sme_agent.model.context import Context
@@ -63,8 +64,8 @@ class Speaker:
         context.tools, context.may_fix = tools, desk.may_fix
         context.compacted = lambda before, after: desk.tell(Compacted(before, after))
         context.summarise = lambda text: self._summary(text, desk)
-        answered = told_while_it_comes(
-            self.gateway, lambda model: context.compose(model, note), desk
+        answered = answer_of(
+            self.gateway, lambda model: context.compose(model, note), desk.cancelled, desk.tell
         )
         usage = answered.usage
         self.allowance.took(usage.input_tokens + usage.output_tokens, usage.cost_usd)
@@ -85,20 +86,26 @@ class Speaker:
             return Prompt(system, [told], max_output=SUMMARY_TOKENS)
 
         try:
-            for event in self._summaries.answer(compose, cancelled=desk.cancelled):
-                if isinstance(event, Answered):
-                    return event.message.text.strip() or None
+            answered = answer_of(self._summaries, compose, desk.cancelled)
         except ModelError:
             return None  # then the facts alone are told
-        return None
+        return answered.message.text.strip() or None
 
 
-def told_while_it_comes(
-    gateway: Answering, compose: Callable[[Model], Prompt], desk: Desk
+def answer_of(
+    gateway: Answering,
+    compose: Callable[[Model], Prompt],
+    cancelled: threading.Event,
+    tell: Callable[[LlmEvent], None] = lambda event: None,
 ) -> Answered:
-    """One answer of a gateway, each event told to the faces."""
-    for event in gateway.answer(compose, cancelled=desk.cancelled):
-        desk.tell(event)
+    """The whole answer of a gateway; `tell` hears each event as it comes.
+
+    Raises:
+        ModelError: no model answers, or a budget is spent.
+        Interrupted: `cancelled` was set.
+    """
+    for event in gateway.answer(compose, cancelled=cancelled):
+        tell(event)
         if isinstance(event, Answered):
             return event
     raise AnswerMalformed("the answer has no end")

@@ -107,7 +107,9 @@ def test_reasoning_arguments_and_a_failed_generation_are_revealed():
 
     def failing():
         yield Reasoning("at <host:1>")
-        raise ToolCallUnreadable("no call of <host:1>", model="m", generation="{<host:1>")
+        failure = ToolCallUnreadable("no call of <host:1>", model="m")
+        failure.generation = "{<host:1>"
+        raise failure
 
     got = []
     with pytest.raises(ToolCallUnreadable) as raised:
