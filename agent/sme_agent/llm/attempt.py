@@ -70,7 +70,7 @@ def _answer(
         yield from _read(reading, assembly, cancelled)
     except SmeError:
         raise
-    except Exception as error:
+    except Exception as error:  # litellm and its providers raise whatever they like
         raise _classified(error, model) from error
     finally:
         reading.close()

@@ -45,7 +45,7 @@ class Bucket:
         self._level = min(self._level + passed * self._capacity / 60.0, self._capacity)
 
 
-class Turns:
+class RateLimiter:
     """The limits of one model, for all threads that ask it. None: no limit."""
 
     def __init__(

@@ -16,6 +16,7 @@ _OWN_NAMES = {
     "datarobot": ("DATAROBOT_API_TOKEN",),
     "fireworks_ai": ("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY"),
     "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    "huggingface": ("HF_TOKEN", "HUGGINGFACE_API_KEY"),
     "together_ai": ("TOGETHERAI_API_KEY", "TOGETHER_API_KEY"),
 }
 """Variables of providers, as litellm reads them; all others have PROVIDER_API_KEY."""
@@ -35,6 +36,11 @@ class Key:
     state: KeyState
 
 
+def key_variables(provider: str) -> tuple[str, ...]:
+    """The variables in which a provider's key may be, the usual one first."""
+    return _OWN_NAMES.get(provider, (f"{provider.upper()}_API_KEY",))
+
+
 def key_of(model: Model) -> Key:
     """The key of a model. No request is made, no program run, no keyring opened."""
     source = model.options.api_key
@@ -47,7 +53,7 @@ def key_of(model: Model) -> Key:
         return Key("", "not needed")
     if provider in _LOGINS:
         return Key(f"login of {provider}", "not looked up")
-    names = _OWN_NAMES.get(provider, (f"{provider.upper()}_API_KEY",))
+    names = key_variables(provider)
     there = next((name for name in names if _is_there(SecretSource("env", name))), None)
     return Key(f"env:{there or names[0]}", "set" if there else "missing")
 

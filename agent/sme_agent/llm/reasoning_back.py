@@ -14,7 +14,8 @@ from sme_agent.llm.messages import AssistantMessage
 from sme_agent.llm.model import Model
 
 Fields = dict[str, Any]
-_THINKING = ("thinking", "redacted_thinking")
+THINKING = ("thinking", "redacted_thinking")
+"""Types of Anthropic's blocks that go back unaltered."""
 
 
 def given_back(message: AssistantMessage, model: Model, manner: Manner) -> Fields:
@@ -43,7 +44,7 @@ def _think_tags(message: AssistantMessage, _model: Model) -> Fields:
 
 def _blocks(message: AssistantMessage, model: Model) -> Fields:
     own = message.opaque if message.model == model.name else ()
-    blocks = [block for block in own if block.get("type") in _THINKING]
+    blocks = [block for block in own if block.get("type") in THINKING]
     return {"thinking_blocks": blocks} if blocks else {}
 
 

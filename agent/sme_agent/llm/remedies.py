@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sme_agent.llm.keys import key_variables
 from sme_tools.errors import (
     ContextTooLong,
     ModelError,
@@ -12,13 +13,11 @@ from sme_tools.errors import (
     ParameterUnsupported,
 )
 
-_KEY_VARIABLES = {
-    "together_ai": "TOGETHERAI_API_KEY",
+_LOGIN_VARIABLES = {
     "bedrock": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "vertex_ai": "GOOGLE_APPLICATION_CREDENTIALS",
-    "huggingface": "HF_TOKEN",
-    "github": "GITHUB_API_KEY",
 }
+"""Of providers that have a login in the place of a key."""
 
 _OLLAMA: dict[type[ModelError], str] = {
     ModelUnknown: "Fetch it on the machine where Ollama runs: ollama pull {name}. "
@@ -50,7 +49,7 @@ _SERVERS = {"ollama": _OLLAMA, "ollama_chat": _OLLAMA, "hosted_vllm": _VLLM, "vl
 def remedy_for(kind: type[ModelError], said: str, *, model: str, provider: str) -> str | None:
     """What to do next; None where the class's own remedy says it."""
     if kind is ModelKeyInvalid:
-        variable = _KEY_VARIABLES.get(provider, f"{provider.upper()}_API_KEY")
+        variable = _LOGIN_VARIABLES.get(provider) or key_variables(provider)[0]
         return kind.remedy.replace("the provider's variable (such as ANTHROPIC_API_KEY)", variable)
     if kind is ParameterUnsupported and "--jinja" in said:
         return 'Start llama-server with --jinja, or set [model."{model}"] tools = "text"'

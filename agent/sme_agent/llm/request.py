@@ -7,23 +7,23 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sme_agent.llm.keys import key_variables
 from sme_agent.llm.litellm_start import start
 from sme_agent.llm.manner import litellm_name_of, manner_of, openai_reasons, provider_of
 from sme_agent.llm.messages import AssistantMessage
 from sme_agent.llm.model import Model, Prompt
 from sme_agent.llm.ollama import ollama_parameters
+from sme_agent.llm.reasoning_back import THINKING
 from sme_agent.llm.strict import strict_schema
 from sme_agent.llm.tokens import CALIBRATION, estimate_tools, estimate_wire
-from sme_agent.llm.wire import wire_messages
+from sme_agent.llm.wire import CACHED, wire_messages
 from sme_prompts.load import Prompts
 
-_MARK = {"cache_control": {"type": "ephemeral"}}
 _OPENAI = ("openai", "azure")
 _ROOM_TO_THINK = 8192
 NO_KEY = "none"
 """litellm insists on a key, also for a server of one's own that asks for none."""
 _OTHER_CREDENTIALS = ("ollama_chat", "azure", "bedrock", "vertex_ai", "vertex_ai_beta")
-_MORE_NAMES = {"anthropic": ("ANTHROPIC_AUTH_TOKEN",), "gemini": ("GOOGLE_API_KEY",)}
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,12 @@ def _address(model: Model, provider: str) -> dict[str, Any]:
             address["api_base"] = address["api_base"].removesuffix("/v1").removesuffix("/api")
     if options.api_key is not None:
         address["api_key"] = options.api_key.get().get_secret_value()
-    elif options.api_base is not None and provider not in _OTHER_CREDENTIALS:
-        names = (f"{provider.upper()}_API_KEY", *_MORE_NAMES.get(provider, ()))
-        if not any(os.environ.get(name) for name in names):
-            address["api_key"] = NO_KEY
+    elif (
+        options.api_base is not None
+        and provider not in _OTHER_CREDENTIALS
+        and not any(map(os.environ.get, key_variables(provider)))
+    ):
+        address["api_key"] = NO_KEY
     return address
 
 
@@ -135,7 +137,7 @@ def _tools(model: Model, prompt: Prompt, provider: str, without: Collection[str]
             function["strict"] = True
         tools.append({"type": "function", "function": function})
     if manner_of(model, without).marks_cache:
-        tools[-1] |= _MARK
+        tools[-1] |= CACHED
     asked: dict[str, Any] = {"tools": tools}
     if not prompt.may_call:
         asked["tool_choice"] = "none"
@@ -184,11 +186,8 @@ def _claude_cannot_think(model: Model, prompt: Prompt) -> bool:
             return False
         if isinstance(message, AssistantMessage) and message.calls:
             own = message.model == model.name
-            return not (own and any(block.get("type") in _THINKING for block in message.opaque))
+            return not (own and any(block.get("type") in THINKING for block in message.opaque))
     return False
-
-
-_THINKING = ("thinking", "redacted_thinking")
 
 
 def _supported(model: Model) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sme_agent.llm.account import Account
 from sme_agent.llm.attempt import attempt
-from sme_agent.llm.buckets import Turns
+from sme_agent.llm.buckets import RateLimiter
 from sme_agent.llm.events import Answered, LlmEvent, Noted, Wasted
 from sme_agent.llm.hiding import hidden, revealed
 from sme_agent.llm.model import Model, Prompt
@@ -56,16 +56,16 @@ class Requests:
         tokens = prompt_tokens(model, prompt)
         self._account.check(model, tokens)
         yield from self._unknown_price(model)
-        turns = _turns(
+        limiter = _limiter(
             model.name, model.options.requests_per_minute, model.options.tokens_per_minute
         )
         expected = tokens + min(model.traits.max_output, USUAL_ANSWER)
-        yield from turns.turn(model.name, expected, cancelled=cancelled)
+        yield from limiter.turn(model.name, expected, cancelled=cancelled)
         sent = hidden(prompt, self._anonymiser) if self._anonymiser else prompt
         events = self._paid(model, sent, without, cancelled)
         for event in revealed(events, self._anonymiser) if self._anonymiser else events:
             if isinstance(event, Answered):
-                turns.correct(expected, event.usage.input_tokens + event.usage.output_tokens)
+                limiter.correct(expected, event.usage.input_tokens + event.usage.output_tokens)
             yield event
 
     def _paid(
@@ -121,6 +121,8 @@ class Requests:
 
 
 @functools.cache
-def _turns(name: str, requests_per_minute: int | None, tokens_per_minute: int | None) -> Turns:
+def _limiter(
+    name: str, requests_per_minute: int | None, tokens_per_minute: int | None
+) -> RateLimiter:
     """The queue before one model, for the whole process: its limits are those of the key."""
-    return Turns(requests_per_minute, tokens_per_minute)
+    return RateLimiter(requests_per_minute, tokens_per_minute)

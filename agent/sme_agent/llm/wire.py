@@ -19,7 +19,8 @@ from sme_prompts.load import Prompts
 
 Wire = dict[str, Any]
 _FILLER = "…"
-_MARK = {"cache_control": {"type": "ephemeral"}}
+CACHED = {"cache_control": {"type": "ephemeral"}}
+"""Marks what comes before it as worth keeping in Anthropic's cache."""
 
 
 def wire_messages(
@@ -158,12 +159,12 @@ def _marked(head: list[Wire], written: list[Wire]) -> list[Wire]:
     one on the tools that makes four, the most that Anthropic allows.
     """
     for wire in head:
-        wire["content"] = [{"type": "text", "text": wire["content"], **_MARK}]
+        wire["content"] = [{"type": "text", "text": wire["content"], **CACHED}]
     places = [number for number, wire in enumerate(written) if wire["role"] != "assistant"][-2:]
     for place in places:
         wire = written[place]
         if wire["role"] == "tool":
-            wire |= _MARK
+            wire |= CACHED
         else:
-            wire["content"] = [{"type": "text", "text": wire["content"], **_MARK}]
+            wire["content"] = [{"type": "text", "text": wire["content"], **CACHED}]
     return head + written

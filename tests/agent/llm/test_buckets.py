@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from sme_agent.llm.buckets import Turns
+from sme_agent.llm.buckets import RateLimiter
 from sme_agent.llm.waiting import SystemClock
 from sme_tools.errors import Interrupted
 
@@ -36,13 +36,13 @@ def clock():
 
 
 def test_without_a_limit_nobody_waits(clock):
-    turns = Turns(None, None, clock=clock)
+    turns = RateLimiter(None, None, clock=clock)
     assert all(take(turns, 10**9) == [] for _ in range(1000))
     assert clock.at == 1e6
 
 
 def test_a_full_minute_may_be_used_at_once_and_fills_up_evenly(clock):
-    turns = Turns(30, None, clock=clock)
+    turns = RateLimiter(30, None, clock=clock)
     assert [take(turns) for _ in range(30)] == [[]] * 30
     for _ in range(5):
         before = clock.at
@@ -54,14 +54,14 @@ def test_a_full_minute_may_be_used_at_once_and_fills_up_evenly(clock):
 
 
 def test_tokens_and_requests_both_count(clock):
-    turns = Turns(60, 1000, clock=clock)
+    turns = RateLimiter(60, 1000, clock=clock)
     assert take(turns, 900) == []
     [said] = take(turns, 400)
     assert said.seconds == pytest.approx(300 * 60 / 1000)
 
 
 def test_an_idle_hour_allows_no_more_than_a_minute(clock):
-    turns = Turns(None, 1000, clock=clock)
+    turns = RateLimiter(None, 1000, clock=clock)
     take(turns, 1000)
     clock.at += 3600
     assert take(turns, 1000) == []
@@ -69,7 +69,7 @@ def test_an_idle_hour_allows_no_more_than_a_minute(clock):
 
 
 def test_a_request_larger_than_a_minute_passes_when_the_bucket_is_full_and_is_paid_for(clock):
-    turns = Turns(None, 1000, clock=clock)
+    turns = RateLimiter(None, 1000, clock=clock)
     assert take(turns, 3000) == []
     [said] = take(turns, 1000)
     assert said.seconds == pytest.approx(180)
@@ -78,7 +78,7 @@ def test_a_request_larger_than_a_minute_passes_when_the_bucket_is_full_and_is_pa
 
 
 def test_what_was_not_used_is_given_back_and_what_was_used_more_is_paid_for(clock):
-    turns = Turns(None, 1000, clock=clock)
+    turns = RateLimiter(None, 1000, clock=clock)
     take(turns, 1000)
     turns.correct(1000, 400)
     assert take(turns, 600) == []
@@ -91,7 +91,7 @@ def test_what_was_not_used_is_given_back_and_what_was_used_more_is_paid_for(cloc
 
 
 def test_who_is_interrupted_takes_nothing(clock):
-    turns = Turns(None, 1000, clock=clock)
+    turns = RateLimiter(None, 1000, clock=clock)
     take(turns, 1000)
     cancelled = threading.Event()
     cancelled.set()
@@ -102,7 +102,7 @@ def test_who_is_interrupted_takes_nothing(clock):
 
 
 def test_who_leaves_the_queue_does_not_hold_up_the_others(clock):
-    turns = Turns(60, None, clock=clock)
+    turns = RateLimiter(60, None, clock=clock)
     for _ in range(60):
         take(turns)
     leaving = turns.turn("a/model", 0, cancelled=NEVER)
@@ -113,7 +113,7 @@ def test_who_leaves_the_queue_does_not_hold_up_the_others(clock):
 
 
 def test_waiting_ends_at_once_when_interrupted():
-    turns = Turns(1, None)
+    turns = RateLimiter(1, None)
     take(turns)
     cancelled = threading.Event()
     turn = turns.turn("a/model", 0, cancelled=cancelled)
@@ -133,7 +133,7 @@ def test_waiting_ends_at_once_when_interrupted():
 
 
 def test_who_came_first_is_served_first(clock):
-    turns = Turns(60, None, clock=clock)
+    turns = RateLimiter(60, None, clock=clock)
     for _ in range(60):
         take(turns)
     first = turns.turn("a/model", 0, cancelled=NEVER)
@@ -159,7 +159,7 @@ def test_who_came_first_is_served_first(clock):
 
 def test_many_threads_together_get_no_more_than_the_limit(clock):
     """Time passes only while somebody waits, so what was let through can be counted in it."""
-    turns = Turns(None, 6000, clock=clock)
+    turns = RateLimiter(None, 6000, clock=clock)
     threads = [
         threading.Thread(target=lambda: [take(turns, 100) for _ in range(40)]) for _ in range(8)
     ]
