@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sme_tools.analysis.series import SeriesData, analyse, numbers_in
-from sme_tools.analysis.series_data import from_column, from_json, number_of
+from sme_tools.analysis.series_data import from_json, number_of
 from sme_tools.analysis.series_fit import line_of, lines_through
 from sme_tools.errors import PatternInvalid, UsageError
 
@@ -232,15 +232,6 @@ class TestReading:
 
     def test_json_lines(self):
         assert from_json('{"loss": 2}\nnoise\n{"loss": 1.5}', "loss").values == (2.0, 1.5)
-
-    def test_columns_of_csv_and_tables(self):
-        csv = "time,temp\n2026-11-20T09:00:00Z,60\n2026-11-20T09:01:00Z,61 C\n"
-        data = from_column(csv, "temp", time="time")
-        assert data.values == (60, 61) and data.times[1] - data.times[0] == 60
-        assert from_column("Use% Mounted\n40% /\n91% /srv", "use%").values == (40, 91)
-        assert from_column("a b\n1 2\n3 4", 2).values == (2, 4)
-        with pytest.raises(UsageError, match="no column"):
-            from_column(csv, "nothing")
 
     @pytest.mark.parametrize(
         ("text", "value", "unit"),

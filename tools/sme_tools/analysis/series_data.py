@@ -1,4 +1,4 @@
-"""Numbers out of a text: by a pattern, by the path of a JSON document, or by a column.
+"""Numbers out of a text: by a pattern, or by the path of a JSON document.
 
 Units are read where they stand behind the number, and brought to one: sizes to bytes, durations to
 seconds.
@@ -6,12 +6,11 @@ seconds.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeGuard
@@ -104,31 +103,6 @@ def from_json(text: str, path: str) -> SeriesData:
     return _data(rows, f"the path {path!r}")
 
 
-def from_column(
-    text: str, column: str | int, *, time: str | int | None = None, now: datetime | None = None
-) -> SeriesData:
-    """The numbers of a column of CSV or of a table with white space between its columns.
-
-    Columns are named as in the first line, or counted from 1.
-
-    Raises:
-        UsageError: there is no such column, or no number in it.
-    """
-    lines = [line for line in lines_of(text) if line.strip()]
-    if not lines:
-        raise UsageError("the text is empty", remedy="Name evidence that has output.")
-    rows = _table(lines)
-    place = _place(rows[0], column)
-    time_place = None if time is None else _place(rows[0], time)
-    clock = Clock(now or datetime.now(UTC))
-    cells = [
-        (row[place], _column_time(row, time_place, clock))
-        for row in rows[0 if isinstance(column, int) else 1 :]
-        if place < len(row)
-    ]
-    return _data(cells, f"the column {column!r}")
-
-
 class Number(NamedTuple):
     """A number as a text has it."""
 
@@ -212,7 +186,7 @@ def _json_lines(text: str) -> Iterator[object]:
             except (ValueError, RecursionError):
                 continue
     if not values:
-        raise UsageError("the text is no JSON", remedy="Name a pattern or a column instead.")
+        raise UsageError("the text is no JSON", remedy="Name a pattern instead.")
     yield from values
 
 
@@ -237,31 +211,3 @@ def _leaves(value: object) -> list[Any]:
 
 def _is_pair(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list) and len(value) == 2 and not isinstance(value[0], list)
-
-
-def _table(lines: Sequence[str]) -> list[list[str]]:
-    """Rows of cells: of CSV if the first line has a separator, else split at white space."""
-    for separator in (",", ";", "\t", "|"):
-        if separator in lines[0]:
-            rows = csv.reader(lines, delimiter=separator)
-            return [[cell.strip() for cell in row] for row in rows if row]
-    return [line.split() for line in lines]
-
-
-def _place(header: Sequence[str], column: str | int) -> int:
-    if isinstance(column, int):
-        if not 1 <= column <= len(header):
-            raise UsageError(f"there is no column {column}; there are {len(header)}")
-        return column - 1
-    names = [name.lower() for name in header]
-    if column.lower() not in names:
-        raise UsageError(
-            f"there is no column {column!r}", remedy=f"There are: {', '.join(header)[:300]}"
-        )
-    return names.index(column.lower())
-
-
-def _column_time(row: Sequence[str], place: int | None, clock: Clock) -> float | None:
-    if place is None or place >= len(row):
-        return None
-    return _moment(row[place], clock)

@@ -28,7 +28,6 @@ class DialectReader:
         *,
         think_tags: bool = True,
         json_calls: bool = False,
-        thinking: bool = False,
     ) -> None:
         """Begin a text.
 
@@ -36,13 +35,12 @@ class DialectReader:
             tools: Of each tool that may be called, the JSON Schema of its parameters.
             think_tags: Whether `<think>` sets off reasoning.
             json_calls: Whether calls were asked for as JSON in a code block, for want of better.
-            thinking: Whether the text begins as reasoning.
         """
         self._desk = Desk(dict(tools or {}))
         self._think_tags = think_tags
         self._json_calls = json_calls
-        self._thinking = thinking
-        self._has_thought = thinking
+        self._thinking = False
+        self._has_thought = False
         self._lexer = Lexer()
         self._code = CodeSpans()
         self._guard = RepetitionGuard()

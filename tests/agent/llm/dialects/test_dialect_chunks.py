@@ -93,9 +93,7 @@ FRAGMENTS = (
     ),
 )
 texts = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=5), max_size=40).map("".join)
-options = st.fixed_dictionaries(
-    {"think_tags": st.booleans(), "json_calls": st.booleans(), "thinking": st.booleans()}
-)
+options = st.fixed_dictionaries({"think_tags": st.booleans(), "json_calls": st.booleans()})
 toolsets = st.sampled_from([TOOLS, {}])
 
 

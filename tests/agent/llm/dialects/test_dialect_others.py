@@ -188,10 +188,6 @@ def test_reasoning_is_told_from_the_answer():
         Said("It is full."),
     ]
     assert read_all("<think>never ended") == [Thought("never ended")]
-    assert read_all("Hm.\n</think>\nIt is full.", thinking=True) == [
-        Thought("Hm."),
-        Said("It is full."),
-    ]
 
 
 def test_reasoning_whose_beginning_is_missing_is_recast():
