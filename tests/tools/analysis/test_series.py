@@ -1,6 +1,5 @@
 """Series of numbers: what is true of synthetic ones is said of them, and nothing else."""
 
-import json
 import math
 
 import numpy as np
@@ -9,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sme_tools.analysis.series import SeriesData, analyse, numbers_in
-from sme_tools.analysis.series_data import from_json, number_of
+from sme_tools.analysis.series_data import number_of
 from sme_tools.analysis.series_fit import line_of, lines_through
 from sme_tools.errors import PatternInvalid, UsageError
 
@@ -217,21 +216,6 @@ class TestReading:
         with pytest.raises(UsageError) as nothing:
             numbers_in("took 5", r"gave (\d)")
         assert nothing.value.remedy
-
-    def test_json_as_prometheus_writes_it(self):
-        values = [[START + 15 * i, str(i / 2)] for i in range(20)]
-        data = from_json(
-            json.dumps({"data": {"result": [{"values": values}]}}), "data.result[0].values"
-        )
-        assert data.values[3] == 1.5 and data.times[1] == START + 15
-
-    @pytest.mark.parametrize("path", ["pods[*].restarts", "pods[].restarts", "pods.restarts"])
-    def test_json_of_a_list(self, path):
-        text = json.dumps({"pods": [{"restarts": n, "name": "x"} for n in range(5)]})
-        assert from_json(text, path).values == (0, 1, 2, 3, 4)
-
-    def test_json_lines(self):
-        assert from_json('{"loss": 2}\nnoise\n{"loss": 1.5}', "loss").values == (2.0, 1.5)
 
     @pytest.mark.parametrize(
         ("text", "value", "unit"),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from sme_tools.analysis.series_data import SeriesData, from_pattern
+from sme_tools.analysis.series_data import SeriesData, numbers_in
 from sme_tools.analysis.series_fit import Line, lines_through, noise_of
 from sme_tools.analysis.series_report import (
     ChangePoint,
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 __all__ = ["SeriesData", "SeriesReport", "analyse", "numbers_in"]
-
-numbers_in = from_pattern
-"""The numbers that a pattern finds in a text."""
 
 FEWEST = 6
 """Fewer values have no trend."""

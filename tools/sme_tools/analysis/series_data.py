@@ -1,4 +1,4 @@
-"""Numbers out of a text: by a pattern, or by the path of a JSON document.
+"""Numbers out of a text, by a pattern; one line each, JSON laid out.
 
 Units are read where they stand behind the number, and brought to one: sizes to bytes, durations to
 seconds.
@@ -6,14 +6,13 @@ seconds.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple
 
 from sme_tools.analysis.log_times import Clock, find_time
 from sme_tools.analysis.numbered import lines_of
@@ -26,7 +25,6 @@ _NUMBER = re.compile(
     r"\s*([-+]?(?:\d[\d,_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|inf(?:inity)?))\s*(\S*)", re.I
 )
 _SIZE_UNIT = re.compile(r"([kmgtp])(?:i?b|ib?)?|b|bytes?", re.I)
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+|\*)?\]")
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class SeriesData:
         return found.value if found.unit else found.value * self.unit_size
 
 
-def from_pattern(text: str, pattern: str, *, now: datetime | None = None) -> SeriesData:
+def numbers_in(text: str, pattern: str, *, now: datetime | None = None) -> SeriesData:
     """The values that a pattern's group `value`, or its first group, captures, one a line.
 
     A group `time` captures the time; else the time that a line begins with is taken. `now` is when
@@ -78,29 +76,6 @@ def from_pattern(text: str, pattern: str, *, now: datetime | None = None) -> Ser
             said = match["time"] if "time" in guarded.names else None
             rows.append((match[group], _moment(line if said is None else said, clock)))
     return _data(rows, f"the pattern {pattern!r}")
-
-
-def from_json(text: str, path: str) -> SeriesData:
-    """The numbers at a path such as `data.result[0].values` or `pods[*].restarts`.
-
-    `[*]` or `[]` goes through a list, as the end of the path does. Pairs of two numbers are time
-    and value, as Prometheus gives them. JSON lines are taken for one list.
-
-    Raises:
-        UsageError: no JSON, or no number at the path.
-    """
-    try:
-        found: list[object] = [json.loads(text)]
-    except (ValueError, RecursionError):
-        found = list(_json_lines(text))
-    for step in _STEP.finditer(path):
-        found = [inner for value in found for inner in _entered(value, step[1], step[2])]
-    rows = [
-        (str(leaf[1]), _epoch(leaf[0])) if _is_pair(leaf) else (_text(leaf), None)
-        for value in found
-        for leaf in _leaves(value)
-    ]
-    return _data(rows, f"the path {path!r}")
 
 
 class Number(NamedTuple):
@@ -157,57 +132,9 @@ def _moment(text: str, clock: Clock) -> float | None:
     return at.timestamp() if at else None
 
 
-def _epoch(value: object) -> float | None:
-    return (
-        _finite(value) if not isinstance(value, str) else _moment(value, Clock(datetime.now(UTC)))
-    )
-
-
 def _finite(value: object) -> float | None:
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None
-
-
-def _text(value: object) -> str:
-    """A JSON value as a number can be read from it; of anything else nothing."""
-    is_number = isinstance(value, int | float | str) and not isinstance(value, bool)
-    return str(value) if is_number else ""
-
-
-def _json_lines(text: str) -> Iterator[object]:
-    values = []
-    for line in text.split("\n"):
-        if line.strip().startswith(("{", "[")):
-            try:
-                values.append(json.loads(line))
-            except (ValueError, RecursionError):
-                continue
-    if not values:
-        raise UsageError("the text is no JSON", remedy="Name a pattern instead.")
-    yield from values
-
-
-def _entered(value: object, key: str | None, index: str | None) -> Iterator[object]:
-    """What is one step of the path deeper; a name goes through a list by itself."""
-    if key is not None:
-        for inner in value if isinstance(value, list) else [value]:
-            if isinstance(inner, dict) and key in inner:
-                yield inner[key]
-    elif isinstance(value, list):
-        if index in (None, "*"):
-            yield from value
-        elif index is not None and int(index) < len(value):
-            yield value[int(index)]
-
-
-def _leaves(value: object) -> list[Any]:
-    """The members of a list, unless it is one pair of time and value itself."""
-    is_one_pair = _is_pair(value) and isinstance(value[1], str)
-    return [value] if is_one_pair or not isinstance(value, list) else value
-
-
-def _is_pair(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list) and len(value) == 2 and not isinstance(value[0], list)
