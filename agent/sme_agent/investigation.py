@@ -5,24 +5,23 @@ from __future__ import annotations
 import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
 
 from sme_agent.case import Case
-from sme_agent.checkpoints import checkpoints
-from sme_agent.events import Asked, Concluded, Event, NotKept
+from sme_agent.events import Concluded, Event, NotKept
 from sme_agent.mended import unrecorded
-from sme_agent.nodes import Nodes, baseline, first_look
+from sme_agent.nodes import baseline, first_look
 from sme_agent.permission import Permission
-from sme_agent.questions import Ask, Question, answers_to, nobody
+from sme_agent.questions import Ask, nobody
 from sme_agent.reach import Reach
 from sme_agent.reasoner import Reasoner
 from sme_agent.recall import recall
 from sme_agent.repair import Repairs
 from sme_agent.resolution import Wish
 from sme_agent.rules import RuleReasoner
+from sme_agent.running import run
 from sme_agent.state import InvestigationState, new_state
 from sme_agent.workspace import Knowledge, Workspace
 from sme_memory.approvals import Approvals
@@ -40,11 +39,7 @@ from sme_tools.hosts.host import Host
 from sme_tools.hosts.purpose import this_user
 from sme_tools.hosts.transport import Transport
 from sme_tools.safety.guard import Guard
-from sme_tools.safety.house import House
-
-MOST_STEPS = 10_000
-"""Of the graph in one go. A plan takes three a step and host; the search for a cause ends because
-no probe runs twice."""
+from sme_tools.safety.own_network import OwnNetwork
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ class Colleague:
     """For the time that a verification has to hold."""
     lock_folders: tuple[str, ...] = CANDIDATES
     """Where on a host the lock may be that keeps two changes apart; the same for everybody."""
-    house: Callable[[], House] = House
+    own_network: Callable[[], OwnNetwork] = OwnNetwork
     """The user's own hosts, whom a model may ask anything; those of the incident come to them."""
 
     def investigate(
@@ -235,7 +230,7 @@ class Colleague:
             if begins:
                 self.incidents.create(incident)
             try:
-                yield from self.stream(workspace, state, ask)
+                yield from run(workspace, self.checkpoints, state, ask)
             except StateError as error:
                 if incident.diagnosis is None or incident.repairs or not begins:
                     self.keep_so_far(workspace.case)
@@ -298,59 +293,12 @@ class Colleague:
                 reach.account,
                 self.guard,
                 by_model=person is None and reasoner.is_model,
-                house=lambda: self.house() | _house_of(reach.hosts.values()),
+                own_network=lambda: self.own_network() | _network_of(reach.hosts.values()),
             ),
             clock=self.clock,
             lock_folders=self.lock_folders,
             person_is_there=asks,
         )
-
-    def stream(
-        self, workspace: Workspace, state: InvestigationState | None, ask: Ask
-    ) -> Iterator[Event]:
-        """Run the graph from this state, or from where it stood; ends where nobody answers.
-
-        Raises:
-            UsageError: it is to go on, but never took its first step.
-        """
-        from langgraph.types import Command
-
-        from sme_agent.graph import build_graph
-
-        thread: Any = {
-            "configurable": {"thread_id": workspace.case.incident.id},
-            "recursion_limit": MOST_STEPS,
-        }
-        with checkpoints(self.checkpoints) as saver, closing(Repairs(workspace)) as repairs:
-            graph = build_graph(Nodes(workspace), repairs, saver)
-            if state is None and not graph.get_state(thread).values:
-                incident = workspace.case.incident
-                words = [*incident.targets, *(["-s", incident.symptom] if incident.symptom else [])]
-                raise UsageError(
-                    f"incident {incident.id} stopped before its first step",
-                    remedy=f"Begin anew: sme diagnose {shlex.join(words)}",
-                )
-            next_: Any = state
-            while True:
-                for event in graph.stream(next_, thread, stream_mode="custom", durability="sync"):
-                    yield cast(Event, event)
-                interrupts = graph.get_state(thread).interrupts
-                if not interrupts:
-                    return
-                questions = [Question.read(document) for document in interrupts[0].value]
-                answers = answers_to(questions, ask)
-                if isinstance(answers, Question):
-                    yield Asked(answers)
-                    return
-                next_ = Command(resume=answers)
-
-    def stands_between_steps(self, workspace: Workspace) -> bool:
-        """Whether the graph of this incident was left before its end."""
-        from sme_agent.graph import build_graph
-
-        thread: Any = {"configurable": {"thread_id": workspace.case.incident.id}}
-        with checkpoints(self.checkpoints) as saver, closing(Repairs(workspace)) as repairs:
-            return bool(build_graph(Nodes(workspace), repairs, saver).get_state(thread).next)
 
     def _case(self, incident: Incident, reach: Reach, knowledge: Knowledge) -> Case:
         case = Case(
@@ -369,5 +317,5 @@ class Colleague:
         return case
 
 
-def _house_of(hosts: Iterable[Host]) -> House:
-    return House.of([text for host in hosts for text in (host.name, host.address)])
+def _network_of(hosts: Iterable[Host]) -> OwnNetwork:
+    return OwnNetwork.of([text for host in hosts for text in (host.name, host.address)])

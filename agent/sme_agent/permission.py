@@ -12,7 +12,7 @@ from sme_memory.approvals import Approvals
 from sme_tools.hosts.host import Host
 from sme_tools.safety.decision import Decision, decide
 from sme_tools.safety.guard import Guard
-from sme_tools.safety.house import House
+from sme_tools.safety.own_network import OwnNetwork
 from sme_tools.safety.policy.judge import HOME_OF_SCRIPTS, judge
 from sme_tools.safety.policy.verdict import Judgement, Verdict
 
@@ -37,7 +37,7 @@ class Permission:
     now: Callable[[], datetime] = local_now
     by_model: bool = False
     """Whether a model chose them, which what it read may have misled."""
-    house: Callable[[], House] = House
+    own_network: Callable[[], OwnNetwork] = OwnNetwork
     """The user's own hosts, whom a model may ask anything."""
 
     @property
@@ -66,7 +66,7 @@ class Permission:
             standing=standing,
             proven=proven,
             by_model=self.by_model,
-            house=lambda: self.house() | House.of([host.name, host.address]),
+            own_network=lambda: self.own_network() | OwnNetwork.of([host.name, host.address]),
         )
 
     def question(self, host: Host, command: str, *, why: str, reason: str) -> Question:

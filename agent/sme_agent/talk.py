@@ -17,6 +17,7 @@ from sme_agent.reach import Reach
 from sme_agent.reasoner import Desk, Reasoner
 from sme_agent.repair import Repairs
 from sme_agent.resolution import Wish
+from sme_agent.running import run, stands_between_steps
 from sme_agent.state import InvestigationState, new_state
 from sme_memory.incident import Incident, TimelineEntry
 from sme_memory.incident_lock import alone_with
@@ -146,7 +147,7 @@ class Talk(Closing):
     @property
     def is_unfinished(self) -> bool:
         """Whether a turn was killed or stopped, so that `go_on` has something to go on with."""
-        return self._colleague.stands_between_steps(self._workspace)
+        return stands_between_steps(self._workspace, self._colleague.checkpoints)
 
     def mend(self, wish: Wish) -> Iterator[Event]:
         """Mend what the diagnosis found; each step is asked for.
@@ -193,7 +194,7 @@ class Talk(Closing):
         self._cancelled.clear()
         before = self.incident.diagnosis
         try:
-            yield from self._colleague.stream(self._workspace, state, self._ask)
+            yield from run(self._workspace, self._colleague.checkpoints, state, self._ask)
         except BaseException:
             self._colleague.keep_so_far(self.case)
             raise

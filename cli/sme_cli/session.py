@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sme_tools.hosts.inventory import Inventory
     from sme_tools.hosts.transport import Transport
     from sme_tools.safety.guard import Guard
-    from sme_tools.safety.house import House
+    from sme_tools.safety.own_network import OwnNetwork
     from sme_tools.settings import Settings
 
 SCRATCH_BYTES = 16 * 1024 * 1024
@@ -213,17 +213,17 @@ def colleague(
         timeout_s=timeout_s or chosen.timeout_s,
         guard=guard,
         reasoner=RuleReasoner if by_rules else reasoner(chosen, folder, changes, log, guard),
-        house=house,
+        own_network=own_network,
     )
 
 
-def house() -> House:
+def own_network() -> OwnNetwork:
     """The names and addresses of the hosts in the user's inventory."""
-    from sme_tools.safety.house import House
+    from sme_tools.safety.own_network import OwnNetwork
 
     own = inventory()
     hosts = [host for one in own.hosts() if (host := own.known(one.name)) is not None]
-    return House.of([text for host in hosts for text in (host.name, host.address)])
+    return OwnNetwork.of([text for host in hosts for text in (host.name, host.address)])
 
 
 @contextmanager

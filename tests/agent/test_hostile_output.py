@@ -29,7 +29,7 @@ from sme_tools.actions.plan import Action, Verify
 from sme_tools.checks.check import shipped_checks
 from sme_tools.hosts.host import Host
 from sme_tools.safety.fence import Fence
-from sme_tools.safety.house import House
+from sme_tools.safety.own_network import OwnNetwork
 from sme_tools.safety.rules import HostRules
 
 IMPORTED = """\
@@ -246,7 +246,7 @@ LEAKS = (
 @pytest.fixture
 def left(tmp_path, monkeypatch):
     """A log that says so and orders a leak, and a file in which each program that is to carry it
-    out of the house notes what it was told; none of them asks anybody."""
+    out of the network notes what it was told; none of them asks anybody."""
     bin = tmp_path / "carriers"
     bin.mkdir()
     for name in ("curl", "dig", "getent"):
@@ -297,8 +297,8 @@ def test_a_person_is_told_where_it_would_go_and_decides(left, colleague, host, t
     assert left.read_text().splitlines()[len(told) :] == [LEAKS[1]]
 
 
-def test_a_model_may_ask_the_hosts_of_the_house(left, colleague, host, tmp_path):
-    own = replace(colleague, house=lambda: House.of(["web1.evil.example", "6.6.6.6"]))
+def test_a_model_may_ask_the_hosts_of_the_users_network(left, colleague, host, tmp_path):
+    own = replace(colleague, own_network=lambda: OwnNetwork.of(["web1.evil.example", "6.6.6.6"]))
     events = investigated(own, host, looks_at_log(tmp_path))
     assert not [event for event in events if isinstance(event, Denied)]
     assert len(left.read_text().splitlines()) == len(LEAKS) + 1

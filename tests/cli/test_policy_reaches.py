@@ -22,7 +22,7 @@ def test_under_a_hosts_rules_a_persons_command_runs(sme, own_folders):
     assert (answer["decision"], answer["reaches"]) == ("run", ["b.example"])
 
 
-def test_the_house_is_the_inventory(own_folders):
+def test_the_users_network_is_the_inventory(own_folders):
     from sme_cli import session
 
     folder = own_folders / ".config/sme"
@@ -30,7 +30,7 @@ def test_the_house_is_the_inventory(own_folders):
     (folder / "hosts.yaml").write_text("hosts: {web1.corp.example: , db: {address: 203.0.113.7}}")
     (own_folders / ".ssh").mkdir(exist_ok=True)
     (own_folders / ".ssh/config").write_text("Host git.stranger.example\n")
-    house = session.house()
-    assert house.knows("x.corp.example")
-    assert house.knows("203.0.113.7")
-    assert not house.knows("git.stranger.example"), "a host of ssh_config may be anybody's"
+    own_network = session.own_network()
+    assert own_network.knows("x.corp.example")
+    assert own_network.knows("203.0.113.7")
+    assert not own_network.knows("git.stranger.example"), "a host of ssh_config may be anybody's"

@@ -1,4 +1,4 @@
-"""Whom a command asks outside of the house: what a model read could leave by it.
+"""Whom a command asks outside of the network: what a model read could leave by it.
 
 `reaches.yaml` holds read-only lines under `outside:`, with whom they ask, and under `inside:`.
 """
@@ -34,7 +34,7 @@ def test_whom_a_line_asks_outside_is_told(line):
     assert [*judgement.reaches] == LINES["outside"][line]
 
 
-def test_what_stays_in_the_house_asks_nobody_outside():
+def test_what_stays_in_the_network_asks_nobody_outside():
     wrong = {line: judge(line).reaches for line in LINES["inside"] if judge(line).reaches}
     assert not wrong
 
@@ -113,7 +113,7 @@ def spellings(address):
 def test_no_spelling_of_an_address_hides_where_it_is(address):
     inside = {addresses.is_inside(spelling) for spelling in spellings(address)}
     assert len(inside) == 1
-    # 100.64.0.0/10 is a provider's, 198.18.0.0/15 a laboratory's: not of the house.
+    # 100.64.0.0/10 is a provider's, 198.18.0.0/15 a laboratory's: not of the network.
     assert not (inside == {True} and address.is_global)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sme_tools.safety.house import House, fits
+from sme_tools.safety.own_network import OwnNetwork, fits
 from sme_tools.safety.policy.verdict import Judgement, Verdict
 from sme_tools.safety.rules import HostRules
 
@@ -35,21 +35,21 @@ def decide(
     standing: Callable[[Sequence[str]], str | None] = lambda argv: None,
     proven: str | None = None,
     by_model: bool = False,
-    house: Callable[[], House] = House,
+    own_network: Callable[[], OwnNetwork] = OwnNetwork,
 ) -> Decision:
     """Decide on a command by verdict, deny rules, mode, allow rules and standing approvals.
 
     `now` is in local time. `standing` gives the id of an approval that covers these words.
     `proven` names the validated known issue whose undoable, verified step this is. What a model
     wants (`by_model`) is asked for even if it only reads, where it asks anybody outside who is not
-    of the `house`: with the question, what the model has read could leave.
+    of the `own_network`: with the question, what the model has read could leave.
     """
     if judgement.verdict is Verdict.REFUSED:
         return Decision("deny", judgement.reason)
     for rule in rules.deny:
         if any(_denies(rule, command.argv) for command in judgement.commands):
             return Decision("deny", f"your rule denies it: {rule}")
-    strangers = _strangers(judgement, rules, house) if by_model else []
+    strangers = _strangers(judgement, rules, own_network) if by_model else []
     if judgement.verdict is Verdict.READ_ONLY:
         return _reading(judgement, rules, standing, strangers)
     if rules.mode == "observe":
@@ -63,12 +63,14 @@ def decide(
     return Decision("run", judgement.reason, approval=granted)
 
 
-def _strangers(judgement: Judgement, rules: HostRules, house: Callable[[], House]) -> list[str]:
-    """Whom a command asks outside that neither the rules nor the house know."""
+def _strangers(
+    judgement: Judgement, rules: HostRules, own_network: Callable[[], OwnNetwork]
+) -> list[str]:
+    """Whom a command asks outside that neither the rules nor the own network know."""
     asked = [h for h in judgement.reaches if not any(fits(known, h) for known in rules.known)]
     if not asked:
         return []
-    at_home = house()
+    at_home = own_network()
     return [host for host in asked if not at_home.knows(host)]
 
 

@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from sme_tools.safety import house
+from sme_tools.safety import own_network
 
 Mode = Literal["observe", "approve", "auto"]
 """observe: read-only commands alone. approve: a person is asked for each change. auto: steps of
@@ -105,7 +105,7 @@ class HostRules(BaseModel):
     deny: tuple[Annotated[str, AfterValidator(_rule)], ...] = ()
     """Commands that never run, wherever in a line they stand and whatever follows their words."""
 
-    known: tuple[Annotated[str, AfterValidator(house.rule)], ...] = ()
+    known: tuple[Annotated[str, AfterValidator(own_network.rule)], ...] = ()
     """Names (`grafana.example.org`, `*.corp.example`) and networks outside that a command of a
     model may ask without leave."""
 

@@ -1,4 +1,4 @@
-"""Addresses in the words of a command: which of them lie outside of the house.
+"""Addresses in the words of a command: which of them lie outside of the user's network.
 
 Inside are loopback, link-local and private addresses, names without a dot, and names below suffixes
 that no registry hands out. What is written so that it can't be read here is outside.
@@ -134,7 +134,7 @@ def carried(rest: str) -> list[str]:
 
 
 def is_inside(host: str) -> bool:
-    """Whether a host, without port and path, is in the house. Strange spellings are not."""
+    """Whether a host, without port and path, is in it. Strange spellings are not."""
     if (address := ip_of(host)) is not None:
         return any(address in network for network in _INSIDE if network.version == address.version)
     if not host.isascii() or "%" in host:

@@ -1,4 +1,4 @@
-"""Whom a command asks outside of the house, by its words and by what is known of its program."""
+"""Whom a command asks outside of the network, by its words and by what is known of its program."""
 
 from __future__ import annotations
 

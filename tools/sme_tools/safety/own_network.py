@@ -15,17 +15,17 @@ _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 
 
 @dataclass(frozen=True)
-class House:
+class OwnNetwork:
     """The addresses, and the domains with all that is below them, that a user's hosts have."""
 
     domains: frozenset[str] = frozenset()
     addresses: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, hosts: Iterable[str | None]) -> House:
-        """The house of hosts with these names and addresses.
+    def of(cls, hosts: Iterable[str | None]) -> OwnNetwork:
+        """The network of hosts with these names and addresses.
 
-        Of `web1.corp.example`, whatever is in `corp.example` is of the house; of a host at a
+        Of `web1.corp.example`, whatever is in `corp.example` is in it; of a host at a
         dynamic DNS, a cloud or a hoster, only what is below its own name.
         """
         known = [host.lower().rstrip(".") for host in hosts if host]
@@ -33,12 +33,12 @@ class House:
         domains = {_domain(host) for host in known if ip_of(host) is None and _NAME.fullmatch(host)}
         return cls(frozenset(domains), frozenset(addresses))
 
-    def __or__(self, other: House) -> House:
+    def __or__(self, other: OwnNetwork) -> OwnNetwork:
         """The two together."""
-        return House(self.domains | other.domains, self.addresses | other.addresses)
+        return OwnNetwork(self.domains | other.domains, self.addresses | other.addresses)
 
     def knows(self, host: str) -> bool:
-        """Whether a name or an address is of the house."""
+        """Whether a name or an address is in it."""
         if (address := ip_of(host)) is not None:
             return str(address) in self.addresses
         name = host.lower().rstrip(".")

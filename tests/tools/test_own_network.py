@@ -7,16 +7,21 @@ from pydantic import ValidationError
 
 from sme_tools.hosts.inventory import Inventory
 from sme_tools.safety.decision import decide
-from sme_tools.safety.house import House
+from sme_tools.safety.own_network import OwnNetwork
 from sme_tools.safety.policy.judge import judge
 from sme_tools.safety.rules import HostRules
 
 NOON = datetime(2026, 11, 20, 12, 0)
 
 
-def decided(command, *, by_model=True, house=House, standing=lambda argv: None, **rules):
+def decided(command, *, by_model=True, own_network=OwnNetwork, standing=lambda argv: None, **rules):
     return decide(
-        judge(command), HostRules(**rules), NOON, standing=standing, by_model=by_model, house=house
+        judge(command),
+        HostRules(**rules),
+        NOON,
+        standing=standing,
+        by_model=by_model,
+        own_network=own_network,
     )
 
 
@@ -100,17 +105,17 @@ def test_what_would_be_nobody_or_everybody_is_refused(known):
     ],
 )  # fmt: skip
 def test_of_a_host_its_domain_is_known_where_it_is_nobody_elses(host, known, strange):
-    house = House.of([host, None])
-    assert [name for name in known if not house.knows(name)] == []
-    assert [name for name in strange if house.knows(name)] == []
+    own_network = OwnNetwork.of([host, None])
+    assert [name for name in known if not own_network.knows(name)] == []
+    assert [name for name in strange if own_network.knows(name)] == []
     for name in strange:
-        assert decided(f"dig {name}", house=lambda: house).kind == "ask"
+        assert decided(f"dig {name}", own_network=lambda: own_network).kind == "ask"
 
 
-def test_what_is_not_known_before_is_of_nobodys_house():
-    house = House.of(["web1.corp.example"])
+def test_what_is_not_known_before_is_of_nobodys_network():
+    own_network = OwnNetwork.of(["web1.corp.example"])
     for name in ("…", "….corp.example", "evil.example/.corp.example", "evil。corp.example", ""):
-        assert not house.knows(name)
+        assert not own_network.knows(name)
 
 
 def test_the_inventory_merges_whom_a_model_may_ask(tmp_path):
