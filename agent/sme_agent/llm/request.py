@@ -78,28 +78,33 @@ def request_for(
     if provider == "ollama_chat":
         need = CALIBRATION.tokens(model.name, estimated) + int(asked["max_tokens"])
         asked |= ollama_parameters(model, need)
-    asked |= model.options.extra
-    known = _supported(model)
-    if "stream" in without:
-        asked["stream"] = False
-    elif "stream_options" in known:
-        asked.setdefault("stream_options", {"include_usage": True})
-    for name in set(without) - {"stream"}:
-        asked.pop(name, None)
-    # litellm's table lags behind the models: what it does not know of goes out all the same, and
-    # it is the server that refuses.
-    asked["allowed_openai_params"] = [
-        name
-        for name in ("tools", "tool_choice", "reasoning_effort")
-        if name in asked and name not in known
-    ]
+    taken = _taken(asked | model.options.extra, _supported(model), without)
     return Request(
-        parameters=asked,
+        parameters=taken,
         estimated=estimated,
-        context=asked.get("num_ctx"),
+        context=taken.get("num_ctx"),
         null_content=manner_of(model, without).null_content,
         without=frozenset(without),
     )
+
+
+def _taken(
+    asked: dict[str, Any], known: Collection[str], without: Collection[str]
+) -> dict[str, Any]:
+    """The parameters as the server takes them; litellm's table has those that are `known`."""
+    taken = {name: value for name, value in asked.items() if name not in {*without} - {"stream"}}
+    if "stream" in without:
+        taken["stream"] = False
+    elif "stream_options" in known and "stream_options" not in without:
+        taken.setdefault("stream_options", {"include_usage": True})
+    # The table lags behind the models: what it does not know of goes out all the same, and it is
+    # the server that refuses.
+    taken["allowed_openai_params"] = [
+        name
+        for name in ("tools", "tool_choice", "reasoning_effort")
+        if name in taken and name not in known
+    ]
+    return taken
 
 
 def _address(model: Model, provider: str) -> dict[str, Any]:
