@@ -112,7 +112,22 @@ def test_where_no_model_answers_the_rules_do(ask, own_folders):
         answer = ask("address already in use")
     assert answer.code == 0
     assert "port-already-in-use" in answer.out
-    assert "the rules go on" in answer.err
+    said = [line for line in answer.err.splitlines() if "!" in line]
+    assert said[0].startswith("  ! openai/scripted: ")
+    assert said[1:] == ["  ! no model answers; the rules go on"], "nothing is said twice"
+
+
+def test_a_tool_that_there_is_not_is_named(ask, own_folders):
+    with scripted([{"calls": [{"name": "nosuch", "arguments": {}}]}, {"says": "Sorry."}]) as server:
+        use_model(own_folders, server)
+        answer = ask("what is it?")
+    assert re.search(r"^  1 nosuch  failed · ", answer.err, re.MULTILINE)
+
+
+def test_a_question_that_is_no_utf_8_is_read_as_far_as_it_goes(ask):
+    answer = ask(os.fsdecode(b"\xff address already in use"))
+    assert answer.code == 0
+    assert "port-already-in-use" in answer.out
 
 
 def test_json_is_as_documented(ask):

@@ -273,9 +273,11 @@ def test_ctrl_c_stops_the_turn_and_then_leaves(terminal, model, sound_host):
 
 
 def test_a_turn_that_was_killed_goes_on(terminal, model, sound_host):
-    model({"says": "x", "first_token_s": 60}, {"says": "It is over now."})
+    model({"says": "Once."}, {"says": "x", "first_token_s": 60}, {"says": "It is over now."})
     at = terminal()
     begin(at, f"sme chat {sound_host}")
+    answer(at, "tell me")
+    eventually(lambda: is_ready(at) and "Once." in at.screen())
     answer(at, "go on with it")
     eventually(lambda: "openai/scripted reads" in at.screen())
     (shell,) = at.tmux("list-panes", "-F", "#{pane_pid}").split()
@@ -288,7 +290,9 @@ def test_a_turn_that_was_killed_goes_on(terminal, model, sound_host):
     at.run("stty sane")
     at.start("sme chat --continue")
     eventually(lambda: "The last turn did not end." in at.screen())
-    assert "› go on with it" in at.screen()
+    since = at.screen().rpartition("sme chat --continue")[2]
+    assert "› go on with it" in since
+    assert "Once." not in since, "that answered something else"
     answer(at, "y")
     eventually(lambda: is_ready(at) and "It is over now." in at.screen())
 

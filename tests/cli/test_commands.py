@@ -197,6 +197,8 @@ def test_a_broken_issue_file_is_said_and_the_others_still_serve(sme, own_folders
     [
         ("min_severity = 'grave'", "config.toml:1: min_severity"),
         ("timeout = 3", "timeout_s"),
+        ("modles = ['x/y']", "did you mean models?"),
+        ("models = ['rules', 'x/y']", "models: what comes after rules"),
         ("timeout_s = ", "not valid TOML"),
     ],
 )

@@ -6,6 +6,7 @@ folder, else from its default here.
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from pathlib import Path
@@ -179,9 +180,11 @@ def _invalid(error: ValidationError, path: Path, origins: dict[str, str]) -> Set
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"]))
     where = origins.get(str(first["loc"][0]), str(path))
-    message = first["msg"]
+    message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "there is no such setting"
         if len(first["loc"]) == 1:
-            message += f"; there are {', '.join(Settings.model_fields)}"
+            near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+            there_are = ", ".join(Settings.model_fields)
+            message += f"; did you mean {near[0]}?" if near else f"; there are {there_are}"
     return SettingsInvalid(f"{where}: {name}: {message}", remedy="Change it there, or take it out.")

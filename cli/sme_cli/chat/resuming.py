@@ -89,12 +89,13 @@ def show_last(chat: Chat) -> None:
 
     incident = chat.talk.incident
     said = list(exchanges(chat))
-    asked = next((one.text for one in reversed(said) if one.by == "you"), incident.symptom)
-    answered = next((one.text for one in reversed(said) if one.by == "sme"), None)
-    if answered is None and incident.diagnosis is not None:
+    last = max((at for at, one in enumerate(said) if one.by == "you"), default=-1)
+    asked = said[last].text if last >= 0 else incident.symptom
+    answered = next((one.text for one in reversed(said[last + 1 :]) if one.by == "sme"), None)
+    if answered is None and incident.diagnosis is not None and not chat.talk.is_unfinished:
         answered = incident.diagnosis.summary
     if asked:
-        chat.face.put_text(f"› {_shortened(asked)}")
+        chat.face.put_text(f"› {_shortened(_without_what_was_attached(asked))}")
     if answered:
         chat.face.put_markdown(_shortened(answered) + "\n")
 
@@ -103,6 +104,12 @@ def go_on(chat: Chat) -> None:
     """Where a turn did not end, ask whether to go on with it, and do."""
     if chat.talk.is_unfinished and chat.confirms("The last turn did not end. Go on with it?"):
         chat.carry_out(lambda talk: talk.go_on())
+
+
+def _without_what_was_attached(text: str) -> str:
+    """The beginning of a message: after an empty line may stand what a model was told with it."""
+    first, _, rest = text.partition("\n\n")
+    return f"{first} …" if rest.strip() else first
 
 
 def _shortened(text: str) -> str:

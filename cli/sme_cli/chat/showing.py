@@ -73,6 +73,8 @@ class Showing:
         self.changes: dict[str, None] = {}
         """What was changed in this turn."""
         self.asked: Asked | None = None
+        self._failures: list[str] = []
+        """What was told of models that failed, since one answered or the rules went on."""
         self._conclude = conclude
         self._answer: Written = answer or Answer(screen)
         self._looks = Looks()
@@ -159,7 +161,7 @@ class Showing:
         self._put_numbered(number, title, f"{code} · {event.duration_s:.1f} s", style)
 
     def _on_tool(self, event: ToolUsed) -> None:
-        title = f"{one_line(event.name)}: {one_line(event.about)}"
+        title = ": ".join(filter(None, [one_line(event.name), one_line(event.about)]))
         number = self.shelf.put(title, lambda: event.result)
         how = f"{'failed · ' if event.failed else ''}{event.duration_s:.1f} s"
         self._put_numbered(number, title, how, "yellow" if event.failed else "dim")
@@ -177,6 +179,7 @@ class Showing:
     def _on_answered(self, event: Answered) -> None:
         self._answer.answered(event)
         self._costs.note(event)
+        self._failures.clear()
 
     def _on_noted(self, event: Noted) -> None:
         self._note(f"{event.model}: {event.text}")
@@ -186,7 +189,8 @@ class Showing:
             self._note(f"{event.model}: {event.reason}; goes on in {event.seconds:.0f} s")
 
     def _on_model_failed(self, event: ModelFailed) -> None:
-        then = {"": "", "rules": "; the rules go on"}.get(event.then, f"; now {event.then}")
+        self._failures.append(f"{event.model}: {event.reason}")
+        then = "" if event.then in ("", "rules") else f"; now {event.then}"
         self._warn(f"{event.model}: {event.reason}{then}", event.remedy)
 
     def _on_person_asked(self, event: PersonAsked) -> None:
@@ -205,7 +209,9 @@ class Showing:
         self._note(f"it went in circles: {event.reason}{then}")
 
     def _on_rules(self, event: RulesGoOn) -> None:
-        self._warn(f"{event.reason}; the rules go on", event.remedy)
+        told, self._failures = "; ".join(self._failures), []
+        reason = event.reason.removesuffix(told).rstrip(": ") if told else event.reason
+        self._warn(f"{reason}; the rules go on", event.remedy)
 
     def _on_compacted(self, event: Compacted) -> None:
         before, after = in_tokens(event.before), in_tokens(event.after)

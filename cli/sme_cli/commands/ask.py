@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -41,6 +42,7 @@ def ask(
     from sme_cli.chat.asking import ask as put
     from sme_tools.errors import UsageError
 
+    question = os.fsencode(question).decode("utf-8", "replace")
     if not question.strip():
         raise UsageError("there is no question", remedy='For example: sme ask "what is a zombie?"')
     brought = "" if sys.stdin.isatty() else sys.stdin.buffer.read().decode("utf-8", "replace")
