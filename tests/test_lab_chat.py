@@ -1,8 +1,8 @@
 """The whole story in a real terminal: a fault on a host behind SSH, talked about until it is gone.
 
 A model that follows a script finds a full tmpfs, and asks; the program is killed in the middle of
-the question, comes back, is allowed, fixes, verifies, concludes and learns: not a second issue about
-what is known already, but another symptom of it, by which it is found from then on.
+the question, comes back, is allowed, fixes, verifies, concludes and learns: not a second issue
+about what is known already, but another symptom of it, by which it is found from then on.
 """
 
 import json
@@ -42,7 +42,7 @@ STORY = [
                 "arguments": {"host": "lab", "command": "ls -la /mnt/data", "why": "what fills it"},
             },
         ],
-    },  # fmt: skip
+    },
     {
         "when": {"has_tool_result": "run"},
         "says": "`fill` is all there is.\n",
@@ -178,8 +178,12 @@ def test_a_fault_is_found_mended_and_learned_though_the_program_is_killed(
     assert "reports cannot be written" in learned.symptoms
     assert learned.provenance.incidents
 
+    search = ["issues", "search", "reports can not be written", "--json"]
     found = subprocess.run(
-        [sys.executable, "-m", "sme_cli", "issues", "search", "reports can not be written", "--json"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        [sys.executable, "-m", "sme_cli", *search],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert json.loads(found.stdout)["matches"][0]["id"] == "tmpfs-full"
