@@ -22,6 +22,7 @@ from sme_tools.errors import (
     ModelTimeout,
     ModelUnknown,
     ModelUnreachable,
+    SecretUnavailable,
 )
 
 LASTING = (ModelKeyInvalid, ModelForbidden, ModelUnknown, ModelQuotaExhausted)
@@ -65,6 +66,8 @@ class Breaker:
         """It failed for good, after all its retries."""
         if not isinstance(error, LASTING + PASSING):
             return self
+        if isinstance(error.__cause__, SecretUnavailable):
+            return self  # nobody was asked, and whoever sets the key now wants it used at once
         failures = self.failures + 1
         asked_s = min(error.retry_after_s or 0.0, LONGEST_S)
         lasting = isinstance(error, LASTING)

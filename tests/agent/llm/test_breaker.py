@@ -23,6 +23,7 @@ from sme_tools.errors import (
     ModelUnknown,
     ModelUnreachable,
     ParameterUnsupported,
+    SecretUnavailable,
     ToolCallUnreadable,
 )
 
@@ -76,6 +77,12 @@ def test_what_does_not_pass_by_itself_opens_it_at_once_and_longer(kind):
         breaker = failed(breaker, kind("x"))
         times.append(breaker.until - NOW)
     assert times == [1200, 2400, 3600, 3600]
+
+
+def test_a_key_that_was_not_there_is_looked_for_again_at_once():
+    error = ModelKeyInvalid("env:NOPE: there is no such variable")
+    error.__cause__ = SecretUnavailable("env:NOPE: there is no such variable")
+    assert failed(Breaker(), error, error) == Breaker()
 
 
 def test_what_the_provider_asks_for_is_kept_to():
