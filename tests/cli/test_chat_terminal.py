@@ -347,6 +347,7 @@ def test_undo_takes_back_a_change_that_stood_still(terminal, own_folders, tmp_pa
     at.press("C-c")
     eventually(lambda: is_ready(at, 3))
     assert service.files == ["settings", "template"]
+    assert "A change stands still on localhost: /fix goes on with it, /undo" in at.screen()
     answer(at, "/undo")
     eventually(lambda: re.search(r"^Take it back\?.*> *$", at.screen(), re.M))
     answer(at, "y")

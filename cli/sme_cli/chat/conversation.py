@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sme_cli import session
 from sme_cli.chat.opening import Opened, Opener, Opening
-from sme_tools.errors import Interrupted, SmeError, UsageError
+from sme_tools.errors import Interrupted, SmeError, StateError, UsageError
 
 if TYPE_CHECKING:
     from sme_agent.events import Concluded, Event, Learned
@@ -155,11 +155,24 @@ class Chat:
         try:
             begin()
         except (Interrupted, KeyboardInterrupt):
-            self.face.complain("stopped; what was found until then is kept")
+            self.face.complain("stopped; what was found until then is kept", self._stands_still())
             return False
         except SmeError as error:
             self.face.complain(str(error), error.remedy)
         return True
+
+    def _stands_still(self) -> str:
+        """What can be done about the changes that a turn left between two states; empty if none."""
+        opened = self.opening.now
+        if opened is None or not self.face.changes:
+            return ""
+        try:
+            changes = [opened.colleague.changes.load(id) for id in self.face.changes]
+        except StateError as error:
+            return str(error)
+        hosts = ", ".join(one.plan.host for one in changes if one.has_begun and not one.outcome)
+        way = "/fix goes on with it, /undo takes it back."
+        return f"A change stands still on {hosts}: {way}" if hosts else ""
 
     def confirms(self, question: str) -> bool:
         """Whether the person says yes. Raises UsageError where nobody can be asked."""
