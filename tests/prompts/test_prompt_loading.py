@@ -166,8 +166,9 @@ def test_tools_of_another_form_are_said(own, text):
 
 def test_a_user_can_reword_a_tool(own):
     text = Path(Prompts().source(TOOLS)).read_text("utf-8")
-    (own / TOOLS).write_text(text.replace("Run one shell command line on a host.", "Try it."))
-    assert Prompts(own).tools["run"].description.startswith("Try it.")
+    reworded = text.replace("Run one shell command line", '"Try it: a command line" #')
+    (own / TOOLS).write_text(reworded)
+    assert Prompts(own).tools["run"].description.startswith("Try it:")
     assert Prompts(own).tools["look"] == Prompts().tools["look"]
 
 

@@ -183,8 +183,9 @@ def values(case, colleague):
         "not_run": {"reason": "ann said no"},
         "nudge": [{"circle": c} for c in ("repeat", "ping-pong", "errors", "degenerate")],
         "page": [
-            {"item": item, "total": 90, "next_line": 61, "body": shown["body"]},
-            {"item": item, "total": 90, "next_line": None, "body": shown["body"]},
+            {"item": item, "total": 90, "body": shown["body"], "next_line": 61, "next_column": 1},
+            {"item": item, "total": 90, "body": shown["body"], "next_line": 1, "next_column": 401},
+            {"item": item, "total": 90, "body": shown["body"], "next_line": None, "next_column": 1},
         ],
         "plan_refused": {"problems": [("rm -rf /", "it would destroy the system")]},
         "problem_figure": [{"figure": "95 %", "elsewhere": e} for e in ("box/x#1", None)],

@@ -127,6 +127,7 @@ class FindEvidence(Arguments):
     pattern: str | None = None
     first_line: int = 1
     lines: Annotated[int, Field(ge=1, le=400)] = 60
+    column: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
     def _something(self) -> Self:

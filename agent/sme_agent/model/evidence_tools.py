@@ -68,12 +68,19 @@ def _block(
 
 
 def _page(item: Evidence, asked: FindEvidence, bench: Bench) -> Told:
-    shown = page(output_of(item), asked.first_line, asked.lines, most_chars=bench.most_chars)
+    shown = page(
+        output_of(item),
+        asked.first_line,
+        asked.lines,
+        column=asked.column,
+        most_chars=bench.most_chars,
+    )
     text = bench.present.text(
         "page",
         item=item,
         total=shown.total_lines,
         next_line=shown.next_line,
+        next_column=shown.next_column,
         body=bench.present.fenced(shown.render(), item.id, bench.most_chars),
     )
     return Told(text, f"read {item.id} from line {asked.first_line}", (item.id,))

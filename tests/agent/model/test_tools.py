@@ -1,6 +1,7 @@
 """Each tool that needs no host, used as a model uses it: rightly, wrongly and with ill intent."""
 
 import contextlib
+import re
 import time
 
 import pytest
@@ -106,6 +107,18 @@ def test_paging_goes_through_the_whole_output(use):
     assert seen[1500].startswith("connect() failed")
     assert seen[-1] == "a warning of the reader"
     assert "3002│ a warning" in use("evidence", id=LOG, first_line=-2).text
+
+
+def test_a_line_longer_than_a_page_is_read_on_by_its_column(use, case):
+    id = "box/command.2#2"
+    case.keep(evidence(id, "".join(f"<{number:05}>" for number in range(2000))))
+    column, read = 1, ""
+    while column:
+        text = use("evidence", id=id, first_line=1, lines=1, column=column).text
+        read += re.search(r"^1(?::\d+)?│.(\S+)", text, re.M)[1]
+        found = re.search(r"goes on at line 1, column (\d+)", text)
+        column = int(found[1]) if found else 0
+    assert re.findall(r"<(\d+)>", read) == [f"{number:05}" for number in range(2000)]
 
 
 def test_a_search_can_be_gone_on_with(use):
