@@ -51,9 +51,11 @@ class Sockets(Fact):
     close_wait: int
     """The peer has closed, our program has not: many are a leak in that program."""
     orphans: int
-    orphans_max: int
+    orphans_max: int | None
+    """None in a network namespace, as of a container: the limit is the machine's."""
     memory_pages: int
-    memory_max_pages: int
+    memory_max_pages: int | None
+    """None in the same place."""
     ephemeral_ports: int
     """How many ports outgoing connections may take."""
     listen_overflows: int
@@ -68,8 +70,8 @@ class Sockets(Fact):
     level=4,
     command="[ -r /proc/net/sockstat ] || exit 127\n"
     "cat /proc/uptime /proc/net/sockstat\n"
-    "printf 'orphans_max %s\\n' \"$(cat /proc/sys/net/ipv4/tcp_max_orphans)\"\n"
-    "printf 'tcp_mem %s\\n' \"$(cat /proc/sys/net/ipv4/tcp_mem)\"\n"
+    "printf 'orphans_max %s\\n' \"$(cat /proc/sys/net/ipv4/tcp_max_orphans 2>/dev/null)\"\n"
+    "printf 'tcp_mem %s\\n' \"$(cat /proc/sys/net/ipv4/tcp_mem 2>/dev/null)\"\n"
     "printf 'ports %s\\n' \"$(cat /proc/sys/net/ipv4/ip_local_port_range)\"\n"
     "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |\n"
     "awk '$4 ~ /^[0-9A-F][0-9A-F]$/ { n[$4]++ } END { for (s in n) print \"state\", s, n[s] }'\n"
@@ -85,10 +87,10 @@ def sockets(output: str) -> Sockets:
         int(code, 16): int(n) for code, n in re.findall(r"^state (\w\w) (\d+)$", output, re.M)
     }
     stat = re.search(r"^TCP: inuse \d+ orphan (\d+) tw (\d+) alloc \d+ mem (\d+)", output, re.M)
-    limits = re.search(
-        r"^orphans_max (\d+)\ntcp_mem \d+\s+\d+\s+(\d+)\nports (\d+)\s+(\d+)", output, re.M
-    )
-    if stat is None or limits is None:
+    ports = re.search(r"^ports (\d+)\s+(\d+)", output, re.M)
+    orphans = re.search(r"^orphans_max (\d+)", output, re.M)
+    memory = re.search(r"^tcp_mem \d+\s+\d+\s+(\d+)", output, re.M)
+    if stat is None or ports is None:
         raise ProbeError(SOCKETS, "a table is missing", line=output[:120])
     uptime_s = float(output.split()[0])
     extended, basic = _counters(output, "TcpExt"), _counters(output, "Tcp")
@@ -100,10 +102,10 @@ def sockets(output: str) -> Sockets:
         time_wait=int(stat[2]),
         close_wait=states.get(8, 0),
         orphans=int(stat[1]),
-        orphans_max=int(limits[1]),
+        orphans_max=int(orphans[1]) if orphans else None,
         memory_pages=int(stat[3]),
-        memory_max_pages=int(limits[2]),
-        ephemeral_ports=int(limits[4]) - int(limits[3]) + 1,
+        memory_max_pages=int(memory[1]) if memory else None,
+        ephemeral_ports=int(ports[2]) - int(ports[1]) + 1,
         listen_overflows=overflows,
         listen_overflows_per_hour=round(overflows / (uptime_s / 3600), 2) if uptime_s else 0.0,
         retransmitted_percent=round(100 * basic["RetransSegs"] / max(basic["OutSegs"], 1), 3),
