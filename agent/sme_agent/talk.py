@@ -156,7 +156,10 @@ class Talk(Closing):
             UsageError: there is no diagnosis yet.
         """
         if self.incident.diagnosis is None:
-            raise UsageError("there is no diagnosis yet", remedy="Say what is wrong first.")
+            raise UsageError(
+                "there is no diagnosis yet",
+                remedy="Say what is wrong, or have it concluded: “state the diagnosis”.",
+            )
         yield from self._run(new_state(self.incident.id, "fix", asdict(wish)))
 
     def fix(self, *, undo: bool = False) -> Iterator[Event]:

@@ -92,6 +92,7 @@ class IncidentStore:
         Raises:
             UsageError: there is none, or several begin like this.
         """
+        id = id.encode("utf-8", "replace").decode()  # it may be typed in another encoding
         with self._database.read() as database:
             if id == "last":
                 rows = database.execute(

@@ -101,7 +101,11 @@ def show_last(chat: Chat) -> None:
 
 
 def go_on(chat: Chat) -> None:
-    """Where a turn did not end, ask whether to go on with it, and do."""
+    """Where a turn did not end, ask whether to go on with it, and do; say what stands still."""
+    changes = chat.opened.colleague.changes.to_resume(chat.talk.incident.id)
+    if hosts := ", ".join(one.plan.host for one in changes if one.has_begun):
+        way = "/fix goes on with it, /undo takes it back."
+        chat.face.complain(f"a change stands still on {hosts}", way)
     if chat.talk.is_unfinished and chat.confirms("The last turn did not end. Go on with it?"):
         chat.carry_out(lambda talk: talk.go_on())
 

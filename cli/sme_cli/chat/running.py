@@ -59,13 +59,20 @@ def on_terminal(chat: Chat, *, is_resumed: bool) -> int:
         if is_resumed:
             _come_back(chat)
         else:
-            sys.stdout.write("Say what is wrong, or ask. /help lists the commands.\n\n")
+            sys.stdout.write(_greeting())
         _read_and_answer(chat, prompter)
         if chat.opening.has_failed:
             chat.opening.wait()  # raises why
     finally:
         _leave(chat)
     return exit_codes.CLEAN
+
+
+def _greeting() -> str:
+    hello = "Say what is wrong, or ask. /help lists the commands.\n"
+    if set(session.settings().models) <= {"rules"}:
+        hello += "No model is configured, so the rules answer; to set one: sme model list\n"
+    return hello + "\n"
 
 
 def over_lines(chat: Chat) -> int:
