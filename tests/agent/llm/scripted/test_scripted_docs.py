@@ -10,6 +10,7 @@ from models import heard, request, scripted
 from sme_agent.llm.scripted import plan as form
 from sme_agent.llm.scripted.named_errors import named_errors
 from sme_agent.llm.scripted.templates import VALUES
+from sme_agent.model.arguments import ARGUMENTS
 from sme_tools.model_settings import ModelOptions
 
 PAGE = (Path(__file__).parents[4] / "docs/scripted-server.md").read_text("utf-8")
@@ -59,8 +60,8 @@ def test_the_settings_are_ones_that_there_are():
 
 
 RESULTS = {
-    "look": "E41: /srv/cache tmpfs 100% used",
-    "run": "E42: web db",
+    "look": "[localhost/storage.filesystems#2] tmpfs 100% /srv/cache used",
+    "run": "web db",
     "conclude": "accepted",
 }
 
@@ -93,11 +94,13 @@ def test_the_example_plays_a_whole_incident():
         assert request(server, path, {"messages": messages}).status == 503
     assert texts == [
         "I look at the filesystems.",
-        "/srv/cache is full, as E41 shows.",
+        "/srv/cache is full, as localhost/storage.filesystems#2 shows.",
         "Done.",
     ]
-    assert calls == [
-        ["look", '{"probe": "storage.filesystems"}'],
-        ["run", '{"command": "docker ps --format \'{{.Names}}\'"}'],
-        ["conclude", '{"cause": "the tmpfs on /srv/cache is full", "evidence": ["E41"]}'],
-    ]
+    assert [name for name, _ in calls] == ["look", "run", "conclude"]
+    for name, arguments in calls:
+        assert ARGUMENTS[name].model_validate_json(arguments), "sme takes them as they are"
+    assert "docker ps --format '{{.Names}}'" in calls[1][1]
+    (cause,) = ARGUMENTS["conclude"].model_validate_json(calls[2][1]).causes
+    assert cause.text == "the tmpfs on /srv/cache is full"
+    assert cause.evidence == ["localhost/storage.filesystems#2"]
