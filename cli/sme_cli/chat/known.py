@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from sme_agent.phrases import count
 from sme_tools.safety.control import one_line, visible
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _clusters(item: Evidence) -> list[LogCluster]:
 
 def _of_log(item: Evidence, clusters: Sequence[LogCluster]) -> Iterator[str]:
     lines = len(item.stdout.splitlines())
-    yield f"**{item.step}** ({lines} lines, evidence `{item.id}`)"
+    yield f"**{item.step}** ({count(lines, 'line')}, evidence `{item.id}`)"
     if not clusters:
         yield "No line of it reports trouble of a kind that is known by its words."
         return
